@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from tests.client.conftest import Peer, Scripted
+from voicesrv.client import Closed, ProtocolError, Refused, Unreachable, VoiceClient
+from voicesrv.client.events import Audio, AudioStart, Ready
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_conversation_from_ready_to_close(scripted: Scripted) -> None:
+    async def converse(peer: Peer) -> None:
+        assert peer.query == {"mode": "converse", "interim": "false"}
+        assert peer.headers["Authorization"] == "Bearer key"
+        assert peer.socket.subprotocol == "voicesrv.v1"
+        await peer.ready()
+        await peer.hear_audio(4)
+        await peer.say("audio.start", seq=2, reply=1, encoding="linear16", sample_rate=24000, channels=1)
+        await peer.socket.send(b"wxyz")
+        assert await peer.hear_command() == {"type": "close"}
+        await peer.socket.close(1000)
+
+    async with scripted(converse) as url, VoiceClient(url, token="key", mode="converse", interim=False) as client:
+        await client.send_audio(b"abcd")
+        events = []
+        async for event in client:
+            events.append(event)
+            if isinstance(event, Audio):
+                await client.close()
+        assert [type(e) for e in events] == [Ready, AudioStart, Audio]
+        assert events[2] == Audio(1, b"wxyz", 0)
+        assert client.conversation == "c1"
+        assert (client.reconnections, client.lost_ms) == (0, 0)
+
+
+async def test_every_command_on_the_wire(scripted: Scripted) -> None:
+    heard = []
+
+    async def listen(peer: Peer) -> None:
+        await peer.ready()
+        while not peer.commands or peer.commands[-1]["type"] != "close":
+            await peer.hear()
+        heard.extend(peer.commands)
+        await peer.socket.close(1000)
+
+    async with scripted(listen) as url, VoiceClient(url) as client:
+        await client.text("grüß dich")
+        await client.speak("one", flush=False)
+        await client.flush()
+        await client.flush("f1")
+        await client.finalize()
+        await client.cancel()
+        await client.playback(3, 1200)
+        await client.tool_result("t1", "42")
+        await client.tool_result("t2", error="no such city")
+        await client.configure(instructions="be brief", tools=[{"name": "f"}], endpointing_ms=200)
+        await client.ping()
+        await client.ping(7)
+        await client.close()
+        assert [event async for event in client] == [Ready("voicesrv.v1", "c1", resume="r1")]
+    assert heard == [
+        {"type": "text", "text": "grüß dich"},
+        {"type": "speak", "text": "one", "flush": False},
+        {"type": "flush"},
+        {"type": "flush", "id": "f1"},
+        {"type": "finalize"},
+        {"type": "cancel"},
+        {"type": "playback", "reply": 3, "played_ms": 1200},
+        {"type": "tool_result", "id": "t1", "output": "42"},
+        {"type": "tool_result", "id": "t2", "error": "no such city"},
+        {"type": "configure", "endpointing_ms": 200, "instructions": "be brief", "tools": [{"name": "f"}]},
+        {"type": "ping"},
+        {"type": "ping", "id": 7},
+        {"type": "close"},
+    ]
+
+
+async def test_leaving_closes_the_connection(scripted: Scripted) -> None:
+    codes = []
+
+    async def listen(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.wait_closed()
+        codes.append(peer.socket.close_code)
+
+    async with scripted(listen) as url:
+        async with VoiceClient(url) as client:
+            pass
+        with pytest.raises(Closed):
+            await client.text("late")
+        assert [type(e) async for e in client] == [Ready]
+    assert codes == [1000]
+
+
+async def test_a_bad_address_or_encoding_is_refused_before_anything_is_opened() -> None:
+    with pytest.raises(ValueError, match="no address"):
+        VoiceClient("localhost")
+    with pytest.raises(ValueError, match="'mp3'"):
+        VoiceClient("http://localhost", encoding="mp3")
+
+
+async def test_entering_says_why_it_cannot(scripted: Scripted) -> None:
+    async def not_ours(peer: Peer) -> None:
+        await peer.say("hello")
+
+    async def binary(peer: Peer) -> None:
+        await peer.socket.send(b"\0")
+
+    async def not_found(peer: Peer) -> None:
+        await peer.socket.send(
+            json.dumps({"type": "error", "code": "not_found", "message": "no agent x", "fatal": True})
+        )
+        await peer.socket.close(4504, "not_found")
+
+    async with scripted(not_ours, binary, not_found) as url:
+        for _ in range(2):
+            with pytest.raises(ProtocolError, match="no voicesrv"):
+                await VoiceClient(url).__aenter__()
+        with pytest.raises(Closed, match="4504 no agent x"):
+            await VoiceClient(url).__aenter__()
+    with pytest.raises(Unreachable):
+        await VoiceClient(url).__aenter__()
+
+
+async def test_a_refusal_carries_the_servers_words() -> None:
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        if "plain" in request.path:
+            return connection.respond(HTTPStatus.BAD_GATEWAY, "<html>")
+        body = {"type": "error", "code": "bad_parameter", "message": "sample_rate: 7000 is outside 8000–48000"}
+        return connection.respond(HTTPStatus.BAD_REQUEST, json.dumps(body))
+
+    async def unused(socket: ServerConnection) -> None:
+        raise AssertionError
+
+    async with serve(unused, "127.0.0.1", 0, process_request=refuse) as server:
+        url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        with pytest.raises(Refused, match="400: sample_rate: 7000 is outside") as caught:
+            await VoiceClient(url, sample_rate=7000).__aenter__()
+        assert (caught.value.status, caught.value.code, caught.value.retry_after_s) == (400, "bad_parameter", None)
+        with pytest.raises(Refused, match="502: Bad Gateway") as caught:
+            await VoiceClient(url + "/plain").__aenter__()
+        assert caught.value.code == ""

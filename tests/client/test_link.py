@@ -1,0 +1,348 @@
+"""Coming back: against servers that drop, refuse, restart and lose state as the scripts say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from tests.client.conftest import Peer, Scripted
+from voicesrv.client.errors import Closed, Refused, Unreachable
+from voicesrv.client.events import Audio, Pong, Ready, ReplyText, ServerEvent, TurnStart
+from voicesrv.client.link import Link, Upkeep
+
+pytestmark = pytest.mark.anyio
+
+MS = 32
+
+
+class Waits:
+    """Takes the place of ``asyncio.sleep`` and keeps what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.asked.append(seconds)
+
+
+def upkeep(waits: Waits | None = None, **changes: Any) -> Upkeep:
+    return Upkeep(sleep=waits or Waits(), jitter=lambda: 1.0, **changes)
+
+
+async def rest(link: Link) -> Sequence[ServerEvent | Audio]:
+    events = []
+    while (event := await link.next()) is not None:
+        events.append(event)
+    return events
+
+
+async def test_comes_back_after_a_drop_and_says_the_audio_again(scripted: Scripted) -> None:
+    audio = bytes(range(256)) * 25  # 200 ms
+    queries: list[dict[str, str]] = []
+    again: list[bytes] = []
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready(resume="first")
+        await peer.say("turn.start", seq=2, turn=1)
+        await peer.hear_audio(100 * MS)
+        peer.drop()
+
+    async def goes_on(peer: Peer) -> None:
+        queries.append(peer.query)
+        await peer.ready(resume="second", received_ms=60, seq=9)
+        await peer.say("turn.start", seq=2, turn=1)
+        await peer.say("reply.text", seq=3, reply=1, delta="hi")
+        await peer.hear_audio(140 * MS)
+        again.append(bytes(peer.audio))
+        await peer.socket.close(1000)
+
+    async with scripted(drops, goes_on) as url:
+        link = Link(url, None, {"language": "de"}, upkeep())
+        await link.open()
+        await link.send_audio(audio[: 100 * MS])
+        assert isinstance(await link.next(), TurnStart)
+        back = await link.next()
+        assert isinstance(back, Ready)
+        assert back.resume == "second"
+        await link.send_audio(audio[100 * MS :])
+        assert await rest(link) == [ReplyText(1, "hi", seq=3)]
+    assert queries == [{"language": "de", "conversation": "c1", "resume": "first", "after": "2"}]
+    assert again == [audio[60 * MS :]]
+    assert link.reconnections == 1
+    assert link.lost_ms == 0
+
+
+async def test_audio_given_while_down_is_sent_once_back(scripted: Scripted) -> None:
+    given = asyncio.Event()
+    heard: list[bytes] = []
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async def goes_on(peer: Peer) -> None:
+        await given.wait()
+        await peer.ready()
+        await peer.hear_audio(640)
+        heard.append(bytes(peer.audio))
+        await peer.socket.close(1000)
+
+    async with scripted(drops, goes_on) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        async with asyncio.TaskGroup() as tasks:
+            reader = tasks.create_task(rest(link))
+            await link.send_audio(b"a" * 320)
+            await link.send_audio(b"b" * 320)
+            given.set()
+        assert len(reader.result()) == 1  # Ready
+    assert heard == [b"a" * 320 + b"b" * 320]
+
+
+async def test_a_command_waits_for_the_connection_to_be_back(scripted: Scripted) -> None:
+    heard = []
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.close(1012, "shutting_down")
+
+    async def goes_on(peer: Peer) -> None:
+        await peer.ready()
+        heard.append(await peer.hear_command())
+        await peer.socket.close(1000)
+
+    async with scripted(drops, goes_on) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        assert link._connection is not None
+        await link._connection._socket.wait_closed()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(link.send({"type": "text", "text": "hello"}))
+            tasks.create_task(rest(link))
+    assert heard == [{"type": "text", "text": "hello"}]
+
+
+@pytest.mark.parametrize("code", [1011, 1012, 1013, 4001, 4002, 4004])
+async def test_comes_back_from_codes_that_say_so(scripted: Scripted, code: int) -> None:
+    async def closes(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.close(code)
+
+    async def ends(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.close(1000)
+
+    async with scripted(closes, ends) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        assert [type(e) for e in await rest(link)] == [Ready]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(4501, "unauthorized"), (4509, "superseded"), (1009, "too_large")])
+async def test_stays_away_from_codes_that_say_so(scripted: Scripted, code: int, reason: str) -> None:
+    async def closes(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.close(code, reason)
+
+    async with scripted(closes) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        with pytest.raises(Closed, match=reason) as caught:
+            await rest(link)
+        assert caught.value.code == code
+        with pytest.raises(Closed):  # and so it stays
+            await link.next()
+        with pytest.raises(Closed):
+            await link.send_audio(b"ab")
+        with pytest.raises(Closed):
+            await link.send({"type": "cancel"})
+
+
+async def test_a_drop_is_the_end_where_coming_back_is_off(scripted: Scripted) -> None:
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async with scripted(drops) as url:
+        link = Link(url, None, {}, upkeep(reconnect=False))
+        await link.open()
+        with pytest.raises(Closed) as caught:
+            await rest(link)
+        assert caught.value.code == 1006
+
+
+async def test_begins_anew_where_state_is_lost(scripted: Scripted) -> None:
+    queries: list[dict[str, str]] = []
+    heard: list[Any] = []
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        await peer.say("turn.start", seq=40, turn=9)
+        heard.append(await peer.hear_command())
+        await peer.hear_audio(640)
+        peer.drop()
+
+    async def lost(peer: Peer) -> None:
+        queries.append(peer.query)
+        await peer.say("error", code="state_lost", message="it was long ago", fatal=True)
+        await peer.socket.close(4007, "state_lost")
+
+    async def new(peer: Peer) -> None:
+        queries.append(peer.query)
+        await peer.ready(conversation="c2")
+        await peer.say("turn.start", seq=2, turn=1)
+        heard.append(await peer.hear_command())
+        await peer.hear_audio(2)
+        heard.append(bytes(peer.audio))
+        await peer.socket.close(1000)
+
+    async with scripted(drops, lost, new) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        await link.configure({"instructions": "be brief", "endpointing_ms": 500})
+        await link.send_audio(bytes(640))
+        assert isinstance(await link.next(), TurnStart)
+        back = await link.next()
+        assert isinstance(back, Ready)
+        assert link.conversation == "c2"
+        await link.send_audio(b"ab")
+        assert [type(e) for e in await rest(link)] == [TurnStart]
+    assert queries == [
+        {"endpointing_ms": "500", "conversation": "c1", "resume": "r1", "after": "40"},
+        {"endpointing_ms": "500"},
+    ]
+    # What a query cannot carry is told again; audio of the lost conversation is not.
+    assert heard == [
+        {"type": "configure", "instructions": "be brief", "endpointing_ms": 500},
+        {"type": "configure", "instructions": "be brief"},
+        b"ab",
+    ]
+
+
+async def test_asks_again_to_finish_after_a_drop(scripted: Scripted) -> None:
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        assert await peer.hear_command() == {"type": "close"}
+        peer.drop()
+
+    async def finishes(peer: Peer) -> None:
+        await peer.ready()
+        assert await peer.hear_command() == {"type": "close"}
+        await peer.say("pong", id=1)
+        await peer.socket.close(1000)
+
+    async with scripted(drops, finishes) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        await link.finish()
+        assert [type(e) for e in await rest(link)] == [Ready, Pong]
+
+
+async def test_says_something_before_the_idle_limit_and_keeps_the_answer_to_itself(scripted: Scripted) -> None:
+    async def listens(peer: Peer) -> None:
+        await peer.ready()
+        ping = await peer.hear_command()
+        assert ping["type"] == "ping"
+        await peer.say("pong", id=ping["id"])
+        await peer.say("pong", id="mine")
+        await peer.socket.close(1000)
+
+    async with scripted(listens) as url:
+        link = Link(url, None, {}, upkeep(keepalive_s=0.01))
+        await link.open()
+        assert await rest(link) == [Pong("mine")]
+
+
+async def refusing(status: int, headers: dict[str, str], times: int) -> tuple[Any, list[int]]:
+    """Start a server that drops its first connection, refuses some, then ends the next."""
+    connections = [0]
+
+    def refuse(connection: ServerConnection, request: Request) -> Response | None:
+        connections[0] += 1
+        if 1 < connections[0] <= 1 + times:
+            response = connection.respond(HTTPStatus(status), '{"code": "overloaded", "message": "full"}')
+            response.headers.update(headers)
+            return response
+        return None
+
+    async def handle(socket: ServerConnection) -> None:
+        await Peer(socket).ready()
+        if connections[0] == 1:
+            socket.transport.abort()
+        else:
+            await socket.close(1000)
+
+    return await serve(handle, "127.0.0.1", 0, process_request=refuse), connections
+
+
+def url_of(server: Any) -> str:
+    return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_waits_as_long_as_a_full_server_asks_for() -> None:
+    waits = Waits()
+    server, connections = await refusing(503, {"Retry-After": "7"}, times=2)
+    async with server:
+        link = Link(url_of(server), None, {}, upkeep(waits))
+        await link.open()
+        assert [type(e) for e in await rest(link)] == [Ready]
+    assert waits.asked == [0.25, 7.0, 7.0]
+    assert connections == [4]
+
+
+async def test_gives_up_in_time() -> None:
+    server, _ = await refusing(503, {}, times=99)
+    async with server:
+        link = Link(url_of(server), None, {}, upkeep(give_up_s=0.0))
+        await link.open()
+        with pytest.raises(Refused, match="503: full"):
+            await rest(link)
+
+
+async def test_a_refused_key_ends_it() -> None:
+    server, _ = await refusing(401, {}, times=99)
+    async with server:
+        link = Link(url_of(server), None, {}, upkeep())
+        await link.open()
+        with pytest.raises(Refused) as caught:
+            await rest(link)
+    assert (caught.value.status, caught.value.code) == (401, "overloaded")
+
+
+async def test_a_server_that_is_gone_for_good() -> None:
+    server, _ = await refusing(503, {}, times=0)
+    waits = Waits()
+    async with server:
+        link = Link(url_of(server), None, {}, upkeep(waits, give_up_s=0.0))
+        await link.open()
+    with pytest.raises(Unreachable, match="no voicesrv answers at 127"):
+        await rest(link)
+    assert waits.asked == [0.25]
+
+
+async def test_closing_releases_who_waits(scripted: Scripted) -> None:
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async with scripted(drops) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        assert link._connection is not None
+        await link._connection._socket.wait_closed()
+        async with asyncio.TaskGroup() as tasks:
+            sending = tasks.create_task(expect_closed(link))
+            await asyncio.sleep(0)
+            await link.close()
+        assert sending.done()
+
+
+async def expect_closed(link: Link) -> None:
+    with pytest.raises(Closed):
+        await link.send({"type": "cancel"})

@@ -1,0 +1,239 @@
+"""The load itself: ``python -m voicesrv.bench.load`` runs callers in a process of its own.
+
+It reads a ``Plan`` as JSON from stdin, writes a line when its measuring begins and one when it ends, and
+then its samples. One loop sends for all callers; nothing is started per message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gc
+import heapq
+import json
+import os
+import resource
+import sys
+import time
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from voicesrv.bench import wire
+from voicesrv.bench.caller import Caller, Callers, IdleCaller, frames, tone
+from voicesrv.bench.continuity import MarkedAudio
+from voicesrv.bench.samples import Samples
+
+BEGIN, END = "begin", "end"
+RAMP_S = 5.0
+"""Callers join one by one over this time, so that they do not all speak at once."""
+SETTLE_S = 3.0
+"""Between the last one's joining and the start of measuring."""
+JOINS_PER_S = 50
+SPEECH_S = 1.5
+_CONNECT_S = 10.0
+_LOOK_S = 0.01
+"""Callers that have joined meanwhile are looked for this often."""
+_BATCH = 64
+"""Messages sent at most before what came in is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one generator process is to do."""
+
+    url: str
+    """``ws://host:port/ws?…``, with all parameters."""
+    callers: int
+    duration_s: float
+    """Of the measuring, after everybody has joined."""
+    message_ms: int = 20
+    speech: str | None = None
+    """A file of 16 kHz linear16 to say; None for a tone."""
+    counted: bool = False
+    """Whether reply audio carries a count, as the null voice's does."""
+    barge_in: bool = False
+    idle: bool = False
+    """Whether callers say nothing and only ping."""
+    share: tuple[int, int] = (0, 1)
+    """The first caller's place among all processes' callers, and how many there are in all."""
+    core: int | None = None
+    """The only one to run on; None for any."""
+    token: str | None = dataclasses.field(default=None, repr=False)
+
+
+class Line(asyncio.Protocol):
+    """A caller's connection."""
+
+    def __init__(self, caller: Callers, upgrade: wire.Upgrade) -> None:
+        self.caller = caller
+        self.joined = asyncio.get_running_loop().create_future()
+        self._upgrade: wire.Upgrade | None = upgrade
+        self._frames = wire.Frames()
+        self._leaving = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport) and self._upgrade is not None
+        self._transport = transport
+        transport.write(self._upgrade.request)
+
+    def data_received(self, data: bytes) -> None:
+        now = time.perf_counter()
+        if self._upgrade is not None:
+            try:
+                rest = self._upgrade.feed(data)
+            except ConnectionRefusedError as error:
+                self.joined.set_exception(error)
+                self._transport.abort()
+                return
+            if rest is None:
+                return
+            self._upgrade = None
+            self.joined.set_result(None)
+            data = rest
+        for opcode, payload in self._frames.feed(data):
+            if opcode == wire.BINARY:
+                self.caller.hear_audio(payload, now)
+            elif opcode == wire.TEXT:
+                self.caller.hear_event(payload, now)
+            elif opcode == wire.PING:
+                self._transport.write(wire.frame(wire.PONG, payload))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.joined.done():
+            self.joined.set_exception(exc or ConnectionResetError("closed before the upgrade"))
+        if not self._leaving:
+            self.caller.lost_connection()
+
+    def send_next(self, now: float) -> None:
+        """Send the caller's next message."""
+        if not self._transport.is_closing():
+            self._transport.write(self.caller.next_message(now))
+
+    def leave(self) -> None:
+        """Hang up."""
+        self._leaving = True
+        self._transport.write(wire.frame(wire.CLOSE, (1000).to_bytes(2, "big")))
+        self._transport.close()
+
+
+class Load:
+    """All callers of a plan, on one loop."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._samples = Samples()
+        self._lines: list[Line] = []
+        self._due: list[tuple[float, int, Line]] = []  # a heap: when who sends next
+        self._interval_s = plan.message_ms / 1000
+        self._measuring = False
+        self._speech, self._silence = voice(plan)
+
+    async def run(self, tell: Callable[[str], object]) -> Samples:
+        """Connect, measure, hang up.
+
+        Args:
+            tell: called with ``BEGIN`` and ``END`` when measuring begins and ends.
+        """
+        started = time.perf_counter()
+        ramp_s = max(RAMP_S, self._plan.share[1] / JOINS_PER_S)
+        measure_from = started + ramp_s + SETTLE_S
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._join_all(started, ramp_s))
+            await self._send_until(measure_from)
+            self._samples.generator_late = array("d")
+            self._measuring = True
+            for line in self._lines:
+                line.caller.measuring = True
+            tell(BEGIN)
+            await self._send_until(measure_from + self._plan.duration_s)
+            tell(END)
+        for line in self._lines:
+            line.leave()
+        return self._samples
+
+    async def _join_all(self, started: float, ramp_s: float) -> None:
+        first, total = self._plan.share
+        for place in range(self._plan.callers):
+            join_at = started + ramp_s * (first + place) / total
+            await asyncio.sleep(join_at - time.perf_counter())
+            try:
+                line = await self._join()
+            except OSError as error:
+                self._samples.fail(f"connecting: {error}")
+                continue
+            line.caller.measuring = self._measuring
+            self._lines.append(line)
+            # It keeps the phase in which it joined, so that messages are spread over the interval.
+            now = time.perf_counter()
+            intervals = -(-(now - join_at) // self._interval_s)
+            heapq.heappush(self._due, (join_at + intervals * self._interval_s, first + place, line))
+
+    async def _join(self) -> Line:
+        parts = urlsplit(self._plan.url)
+        caller: Callers
+        if self._plan.idle:
+            caller = IdleCaller(self._samples)
+        else:
+            check = MarkedAudio if self._plan.counted else None
+            caller = Caller(
+                self._speech,
+                self._silence,
+                self._samples,
+                check,
+                message_s=self._interval_s,
+                barge_in=self._plan.barge_in,
+            )
+        upgrade = wire.Upgrade(parts.netloc, f"{parts.path}?{parts.query}", self._plan.token)
+        async with asyncio.timeout(_CONNECT_S):
+            _, line = await asyncio.get_running_loop().create_connection(
+                lambda: Line(caller, upgrade),
+                parts.hostname or "",
+                parts.port or (443 if parts.scheme == "wss" else 80),
+                ssl=True if parts.scheme == "wss" else None,
+            )
+            await line.joined
+        return line
+
+    async def _send_until(self, end: float) -> None:
+        due, late, interval_s = self._due, self._samples.generator_late, self._interval_s
+        while (now := time.perf_counter()) < end:
+            for _ in range(_BATCH):
+                if not due or due[0][0] > now:
+                    break
+                at, place, line = due[0]
+                late.append((now - at) * 1000)
+                line.send_next(now)
+                heapq.heapreplace(due, (at + interval_s, place, line))
+                now = time.perf_counter()
+            wait_s = min(due[0][0] if due else end, end) - now
+            await asyncio.sleep(max(0.0, min(wait_s, _LOOK_S)))
+
+
+def voice(plan: Plan) -> tuple[list[bytes], bytes]:
+    """The frames of what callers say, and one of silence."""
+    pcm = Path(plan.speech).read_bytes() if plan.speech else tone(SPEECH_S)
+    return frames(pcm, plan.message_ms), frames(bytes(32 * plan.message_ms), plan.message_ms)[0]
+
+
+def main() -> None:
+    """Run the plan on stdin."""
+    plan = Plan(**json.loads(sys.stdin.readline()))
+    if plan.core is not None:
+        os.sched_setaffinity(0, {plan.core})
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    gc.freeze()
+    gc.disable()  # nothing here makes cycles, and a collection is a pause that would be measured
+
+    def tell(what: str) -> None:
+        print(what, flush=True)
+
+    samples = asyncio.run(Load(plan).run(tell))
+    print(samples.to_json(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

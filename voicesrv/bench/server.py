@@ -1,0 +1,67 @@
+"""The server under load: ``python -m voicesrv.bench.server`` runs one in a process of its own.
+
+It reads a ``Serving`` as JSON from stdin, writes its URL, and serves until stdin ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import sys
+from dataclasses import dataclass
+
+import uvloop
+
+from voicesrv.app import create_app
+from voicesrv.settings import Settings, load
+from voicesrv.transport.server import ServerOptions, running
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What to serve, and where to run."""
+
+    null: bool
+    """Whether with null engines; else with those that the settings name."""
+    conversations: int
+    """That must be let in."""
+    core: int | None = None
+    """The only one to run on; None for any."""
+
+
+def settings_for(serving: Serving) -> Settings:
+    """The settings of a server under load.
+
+    Raises:
+        ConfigError: those of the environment or of ``voicesrv.toml`` make no sense.
+    """
+    if serving.null:
+        null = "null"
+        return Settings(
+            vad=null, stt=null, llm=null, tts=null, max_conversations=serving.conversations, log_level="warning"
+        )
+    return load({"max_conversations": serving.conversations, "api_keys": (), "log_level": "warning"})
+
+
+async def serve(settings: Settings) -> None:
+    """Serve on a free port until stdin ends."""
+    async with running(create_app(settings), ServerOptions(port=0)) as url:
+        print(url, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+
+def main() -> None:
+    """Serve what stdin asks for."""
+    serving = Serving(**json.loads(sys.stdin.readline()))
+    if serving.core is not None:
+        os.sched_setaffinity(0, {serving.core})
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings_for(serving)))
+
+
+if __name__ == "__main__":
+    main()

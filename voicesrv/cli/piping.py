@@ -1,0 +1,136 @@
+"""A conversation between stdin and stdout: what ``voicesrv pipe`` does."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+
+from voicesrv.cli.streams import Reader, Writer
+from voicesrv.client import VoiceClient
+from voicesrv.client.events import Audio, Clear, Flushed, Ready, ServerEvent
+from voicesrv.client.pacing import Pacer
+
+_BURST_S = 0.5
+"""Input that may be sent at once; a file is then sent at real time, as a microphone's audio would come."""
+_LINES_AHEAD = 2
+"""Lines to be spoken that the server has at a time; its own limits are far above."""
+_MAX_SPEAK = 2000
+"""Characters of one ``speak``, see ``native.md``."""
+_LINES_PER_S = 7.0
+"""Two commands each, and the server takes 20 a second."""
+
+Show = Callable[[ServerEvent | Audio], object]
+"""Called with every event and every piece of audio."""
+
+
+class _NobodyReads(Exception):
+    """Stdout was closed at its other end."""
+
+
+class Pipe:
+    """Moves what the microphone or a text says to the server, and replies to stdout."""
+
+    def __init__(self, client: VoiceClient, stdin: Reader, writer: Writer, show: Show) -> None:
+        self._client = client
+        self._stdin = stdin
+        self._writer = writer
+        self._show = show
+        self._conversation = ""
+        self._room = asyncio.Semaphore(_LINES_AHEAD)
+        self._unspoken: set[str] = set()  # ids of the flushes that are to be answered
+
+    async def converse(self, bytes_per_s: int) -> None:
+        """Send stdin as audio until it ends, then hear the server out.
+
+        Args:
+            bytes_per_s: of the input audio.
+
+        Raises:
+            VoiceClientError: the server is gone for good.
+
+        A stdout that is closed ends it quietly.
+        """
+        await self._run(lambda: self._send_audio(bytes_per_s))
+
+    async def dictate(self) -> None:
+        """Have each line of stdin spoken; otherwise as ``converse``."""
+        await self._run(self._send_lines)
+
+    async def _run(self, send: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                others = [tasks.create_task(self._send(send)), tasks.create_task(self._watch())]
+                await self._receive()
+                for task in others:
+                    task.cancel()
+            await self._writer.drain()
+        except* _NobodyReads:
+            pass
+
+    async def _send(self, send: Callable[[], Awaitable[None]]) -> None:
+        await send()
+        await self._client.close()
+
+    async def _watch(self) -> None:
+        await self._writer.closed.wait()
+        raise _NobodyReads
+
+    async def _receive(self) -> None:
+        async for event in self._client:
+            match event:
+                case Audio(reply=reply, pcm=pcm):
+                    await self._writer.write(reply, pcm)
+                case Clear(reply=reply):
+                    self._writer.clear(reply)
+                case Flushed(id=str(id)) if id in self._unspoken:
+                    self._spoken([id])
+                case Ready(conversation=conversation) if conversation != self._conversation:
+                    self._conversation = conversation
+                    self._spoken(list(self._unspoken))  # lost with the old conversation
+            self._show(event)
+
+    async def _send_audio(self, bytes_per_s: int) -> None:
+        pacer = Pacer(bytes_per_s, _BURST_S * bytes_per_s)
+        now = asyncio.get_running_loop().time
+        async for chunk in self._stdin:
+            await asyncio.sleep(pacer.wait_s(len(chunk), now()))
+            await self._client.send_audio(chunk)
+
+    async def _send_lines(self) -> None:
+        pacer = Pacer(_LINES_PER_S, burst=1)
+        now = asyncio.get_running_loop().time
+        n_lines = 0
+        async for line in lines(self._stdin):
+            for piece in pieces(line):
+                await self._room.acquire()
+                await asyncio.sleep(pacer.wait_s(1, now()))
+                n_lines += 1
+                self._unspoken.add(f"line-{n_lines}")
+                await self._client.speak(piece, flush=False)
+                await self._client.flush(f"line-{n_lines}")
+
+    def _spoken(self, ids: list[str]) -> None:
+        for id in ids:
+            self._unspoken.remove(id)
+            self._room.release()
+
+
+async def lines(stdin: Reader) -> AsyncGenerator[str, None]:
+    """Cut bytes as they arrive into lines of UTF-8 text, the last one with or without its end."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    rest = ""
+    async for chunk in stdin:
+        *whole, rest = (rest + decoder.decode(chunk)).split("\n")
+        for line in whole:
+            yield line
+    yield rest + decoder.decode(b"", final=True)
+
+
+def pieces(line: str) -> Iterator[str]:
+    """Cut a line into texts that one ``speak`` takes, between words; one without a letter or digit is dropped."""
+    while line:
+        cut = len(line) if len(line) <= _MAX_SPEAK else line.rfind(" ", 1, _MAX_SPEAK) + 1 or _MAX_SPEAK
+        piece, line = line[:cut], line[cut:]
+        if any(character.isalnum() for character in piece):
+            yield piece

@@ -1,0 +1,125 @@
+"""One WebSocket to the server: the only importer of ``websockets`` here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.http11 import Response
+from websockets.typing import Subprotocol
+
+from voicesrv.client.errors import Closed, ProtocolError, Refused, Unreachable
+from voicesrv.client.events import Ready, ServerError
+from voicesrv.client.protocol import SUBPROTOCOL, parse_event
+
+_MAX_MESSAGE = 4 << 20
+"""Bytes. 100 ms of audio are 10 kB; the longest text is a turn's words or a resume's events."""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Connection:
+    """A socket on which the server has said ``ready``."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    @classmethod
+    async def open(cls, url: str, token: str | None) -> tuple[Self, Ready]:
+        """Connect and wait for ``ready``.
+
+        Raises:
+            Unreachable: nothing answers, or not as a WebSocket server.
+            Refused: an HTTP error instead of the upgrade.
+            Closed: closed before ``ready``; the reason is the code of the error that was sent first.
+            ProtocolError: the first message is something else.
+        """
+        try:
+            socket = await connect(
+                url,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                additional_headers={"Authorization": f"Bearer {token}"} if token else None,
+                compression=None,  # it does nothing for PCM and holds 30 kB a connection
+                proxy=None if urlsplit(url).hostname in _LOOPBACK else True,
+                max_size=_MAX_MESSAGE,
+                max_queue=64,
+                close_timeout=2,
+            )
+        except InvalidStatus as error:
+            raise refused(error.response) from error
+        except (OSError, InvalidHandshake) as error:
+            host = urlsplit(url).netloc
+            raise Unreachable(f"no voicesrv answers at {host}: {str(error) or 'timed out'}") from error
+        try:
+            return cls(socket), await _first_event(socket)
+        except BaseException:
+            await socket.close()
+            raise
+
+    async def receive(self) -> str | bytes:
+        """Wait for the next message; cancelling loses none.
+
+        Raises:
+            Closed: by either side, or the connection broke (1006).
+        """
+        try:
+            return await self._socket.recv()
+        except ConnectionClosed as error:
+            raise closed(error) from error
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message; waits while too much is on its way.
+
+        Raises:
+            Closed: by either side, or the connection broke (1006).
+        """
+        try:
+            await self._socket.send(message)
+        except ConnectionClosed as error:
+            raise closed(error) from error
+
+    async def close(self) -> None:
+        """Close; returns at once where it is closed."""
+        await self._socket.close()
+
+
+async def _first_event(socket: ClientConnection) -> Ready:
+    failure = ""
+    while True:
+        try:
+            message = await socket.recv()
+        except ConnectionClosed as error:
+            problem = closed(error)
+            raise Closed(problem.code, failure or problem.reason) from error
+        event = parse_event(message) if isinstance(message, str) else None
+        match event:
+            case Ready():
+                return event
+            case ServerError(message=text):
+                failure = text
+            case _:
+                raise ProtocolError("the server did not begin with ready: it is no voicesrv")
+
+
+def closed(error: ConnectionClosed) -> Closed:
+    """Translate the library's exception; a connection that broke without a close frame is 1006."""
+    frame = error.rcvd or error.sent
+    return Closed(frame.code, frame.reason) if frame else Closed(1006)
+
+
+def refused(response: Response) -> Refused:
+    """Read an HTTP error; the body is the error object of ``native.md`` or anything."""
+    try:
+        body = cast(dict[str, Any], json.loads(response.body or b""))
+        code, message = str(body["code"]), str(body["message"])
+    except (ValueError, RecursionError, KeyError, TypeError):
+        code, message = "", response.reason_phrase
+    retry_after = response.headers.get("Retry-After", "")
+    return Refused(
+        response.status_code,
+        code,
+        f"the server refused the connection with {response.status_code}: {message}",
+        float(retry_after) if retry_after.isdecimal() else None,
+    )

@@ -1,0 +1,298 @@
+"""Keeps a conversation connected: opens, notices drops, comes back and says again what got lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from voicesrv.client.connection import Connection
+from voicesrv.client.errors import Closed, Refused, Unreachable
+from voicesrv.client.events import Audio, Pong, Ready, ServerEvent
+from voicesrv.client.protocol import Incoming, Next, OptionValue, after_close, backoff_s, build_url
+from voicesrv.client.ring import MicrophoneRing
+
+log = logging.getLogger(__name__)
+
+_KEEPALIVE_ID = "keepalive"
+_AUDIO_OPTIONS = ("encoding", "sample_rate", "channels")
+_STEADY_S = 5.0
+"""A connection that lived this long was a good one: the next drop starts the backoff anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """How a connection is kept up."""
+
+    reconnect: bool = True
+    """False lets a drop end the conversation."""
+    keepalive_s: float = 20.0
+    """Silence towards the server after which a ``ping`` is sent; its idle limit is 60 s by default."""
+    give_up_s: float = 120.0
+    """How long to try to come back; a resume token lives 120 s by default."""
+    ring_s: float = 30.0
+    """How much of the microphone's audio is kept for a resume; the server takes bursts of 30 s."""
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    """Waits between tries."""
+    jitter: Callable[[], float] = random.random
+    """Evenly distributed in [0, 1)."""
+
+
+BY_DEFAULT = Upkeep()
+
+
+class Link:
+    """One conversation over as many connections as it takes.
+
+    One task calls ``next``, which is what comes back from drops; others may send meanwhile.
+    """
+
+    def __init__(
+        self, url: str, token: str | None, options: Mapping[str, OptionValue | None], upkeep: Upkeep = BY_DEFAULT
+    ) -> None:
+        """Check the address and the format; nothing is opened yet.
+
+        Raises:
+            ValueError: the URL or the encoding is none.
+        """
+        build_url(url, {})
+        self.conversation = ""
+        self.reconnections = 0
+        self.lost_ms = 0
+        self._url = url
+        self._token = token
+        self._options = dict(options)
+        self._upkeep = upkeep
+        self._not_in_query: dict[str, Any] = {}  # instructions and tools, for a new conversation
+        self._ring = MicrophoneRing(*_audio_format(options), seconds=upkeep.ring_s)
+        self._incoming = Incoming()
+        self._connection: Connection | None = None
+        self._resume = ""
+        self._up = asyncio.Event()  # a connection stands, or none ever will again
+        self._audio_order = asyncio.Lock()
+        self._closing = False
+        self._over: Closed | None = None
+        self._attempt = 0
+        self._last_sent = 0.0
+        self._up_since = 0.0
+
+    async def open(self) -> Ready:
+        """Connect for the first time; raises what ``Connection.open`` raises."""
+        return await self._open({})
+
+    async def close(self) -> None:
+        """End it here and now; whoever waits to send gets ``Closed``."""
+        self._end(Closed(1000, "closed by the client"))
+        if self._connection is not None:
+            await self._connection.close()
+
+    # --- out ------------------------------------------------------------------------------------
+
+    async def send_audio(self, data: bytes) -> None:
+        """Keep audio and send it, at once or when the connection is back.
+
+        Raises:
+            Closed: the conversation is over.
+        """
+        if self._over is not None:
+            raise self._over
+        self._ring.append(data)
+        await self._send_pending()
+
+    async def send(self, command: Mapping[str, Any]) -> None:
+        """Send a command, once a connection stands.
+
+        Raises:
+            Closed: the conversation is over.
+        """
+        while True:
+            await self._up.wait()
+            if self._over is not None:
+                raise self._over
+            connection = self._connection
+            try:
+                await self._say(command)
+            except Closed:
+                if connection is self._connection:  # else the reader has come back meanwhile
+                    self._up.clear()
+            else:
+                return
+
+    async def send_if_up(self, command: Mapping[str, Any]) -> None:
+        """Send a command that would be stale after a reconnection, or forget it."""
+        if self._up.is_set() and self._over is None:
+            with contextlib.suppress(Closed):
+                await self._say(command)
+
+    async def configure(self, changes: Mapping[str, Any]) -> None:
+        """Change options, and remember them for a new conversation.
+
+        Raises:
+            ValueError: no such encoding.
+            Closed: the conversation is over.
+        """
+        options = {k: v for k, v in changes.items() if k not in ("instructions", "tools")}
+        if any(name in options for name in _AUDIO_OPTIONS):
+            audio_format = _audio_format({**self._options, **options})
+            await self._send_pending()
+            async with self._audio_order:
+                self._ring.changed(*audio_format)
+        self._options.update(options)
+        self._not_in_query.update({k: v for k, v in changes.items() if k not in options})
+        await self.send({"type": "configure", **changes})
+
+    async def finish(self) -> None:
+        """Ask the server to finish what was said and close; asked again after a drop."""
+        self._closing = True
+        await self.send({"type": "close"})
+
+    async def _send_pending(self) -> None:
+        async with self._audio_order:
+            while (connection := self._connection) is not None and (chunk := self._ring.pending()):
+                try:
+                    await connection.send(chunk)
+                except Closed:
+                    return  # the reader comes back, and the ring has it all
+                self._last_sent = asyncio.get_running_loop().time()
+
+    async def _say(self, command: Mapping[str, Any]) -> None:
+        """Send a command on the connection at hand.
+
+        Raises:
+            Closed: there is none, or it is gone.
+        """
+        if self._connection is None:
+            raise Closed(1006)
+        await self._connection.send(json.dumps(command, ensure_ascii=False))
+        self._last_sent = asyncio.get_running_loop().time()
+
+    # --- in -------------------------------------------------------------------------------------
+
+    async def next(self) -> ServerEvent | Audio | None:
+        """Give the next event or piece of audio, or None when the server has closed as asked.
+
+        Raises:
+            Closed: it closed for good, or reconnecting is off.
+            Unreachable: it was gone for ``give_up_s``.
+            Refused: it does not let the client come back.
+            ProtocolError: it sent what ``voicesrv.v1`` does not allow.
+        """
+        while self._over is None:
+            try:
+                message = await self._receive()
+            except Closed as closed:
+                return await self._come_back(closed)
+            event = self._incoming.receive(message)
+            if event is not None and not (isinstance(event, Pong) and event.id == _KEEPALIVE_ID):
+                return event
+        if self._over.code == 1000:
+            return None
+        raise self._over
+
+    async def _receive(self) -> str | bytes:
+        """Wait for the next message, with a ping whenever nothing was said for a while."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._connection is None:
+                raise Closed(1006)
+            try:
+                async with asyncio.timeout_at(self._last_sent + self._upkeep.keepalive_s):
+                    return await self._connection.receive()
+            except TimeoutError:
+                if loop.time() >= self._last_sent + self._upkeep.keepalive_s:
+                    await self._say({"type": "ping", "id": _KEEPALIVE_ID})
+
+    async def _come_back(self, closed: Closed) -> Ready | None:
+        """Answer a drop: the ``Ready`` of the new connection, or None where the end was asked for."""
+        loop = asyncio.get_running_loop()
+        self._up.clear()
+        self._connection = None
+        if loop.time() - self._up_since > _STEADY_S:
+            self._attempt = 0
+        give_up_at = loop.time() + self._upkeep.give_up_s
+        wait_s = 0.0
+        while True:
+            if self._over is not None:  # this side closed meanwhile
+                return None
+            step = after_close(closed.code)
+            if step is Next.END:
+                self._end(closed)
+                return None
+            if step is Next.FAIL or not self._upkeep.reconnect:
+                self._end(closed)
+                raise closed
+            if step is Next.RESTART:
+                self._resume = ""
+            await self._upkeep.sleep(max(wait_s, backoff_s(self._attempt, self._upkeep.jitter())))
+            self._attempt += 1
+            wait_s = 0.0
+            try:
+                ready = await self._open(self._return_query())
+            except (Unreachable, Refused) as error:
+                wait_s = self._wait_after(error, closed, in_time=loop.time() < give_up_at)
+            except Closed as error:
+                # 4504, not found: a restarted server knows nothing of us; see ``_wait_after``.
+                closed = Closed(4007, error.reason) if error.code == 4504 and self._resume else error
+            else:
+                self.reconnections += 1
+                await self._tell(ready)
+                return ready
+
+    def _wait_after(self, error: Unreachable | Refused, closed: Closed, *, in_time: bool) -> float:
+        """Say for how many seconds to wait after a try that failed, or raise where it was the last."""
+        match error:
+            case Refused(status=404) if self._resume:
+                self._resume = ""  # a restarted server knows nothing of us: begin a new conversation
+                return 0.0
+            case Refused(status=429 | 503, retry_after_s=retry_after_s) if in_time:
+                return retry_after_s or 0.0
+            case Unreachable() if in_time:
+                return 0.0
+        self._end(closed)
+        raise error
+
+    def _return_query(self) -> dict[str, OptionValue]:
+        if not self._resume:
+            return {}
+        return {"conversation": self.conversation, "resume": self._resume, **self._incoming.resume_query()}
+
+    async def _open(self, query: Mapping[str, OptionValue]) -> Ready:
+        connection, ready = await Connection.open(build_url(self._url, {**self._options, **query}), self._token)
+        if "resume" in query:
+            self._incoming.resumed()
+            self.lost_ms += self._ring.rewind(ready.received_ms)
+        else:
+            self._incoming = Incoming()
+            self._ring.restart(ready.received_ms)
+        self.conversation, self._resume = ready.conversation, ready.resume
+        self._connection = connection
+        self._up_since = self._last_sent = asyncio.get_running_loop().time()
+        self._up.set()
+        return ready
+
+    async def _tell(self, ready: Ready) -> None:
+        """Tell a new connection what it cannot know."""
+        log.info("back on connection %s", ready.connection)
+        with contextlib.suppress(Closed):  # gone again already: the next read finds out
+            if self._incoming.last_seq == 0 and self._not_in_query:
+                await self._say({"type": "configure", **self._not_in_query})
+            await self._send_pending()
+            if self._closing:
+                await self._say({"type": "close"})
+
+    def _end(self, closed: Closed) -> None:
+        self._over = self._over or closed
+        self._up.set()  # whoever waits to send is told
+
+
+def _audio_format(options: Mapping[str, OptionValue | None]) -> tuple[str, int, int]:
+    return (
+        str(options.get("encoding") or "linear16"),
+        int(options.get("sample_rate") or 16000),
+        int(options.get("channels") or 1),
+    )

@@ -1,0 +1,448 @@
+"""A conversation: its connections, their turns, and the numbered record of what was told.
+
+Everything that decides runs in plain calls on the event loop, in the order in which it happens:
+commands from connections, transcripts from turns, news from replies. Tasks only wait for engines;
+they belong to the conversation's own group and end with it. Replies are the ``Floor``'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from voicesrv import metrics
+from voicesrv.audio.encodings import container_of
+from voicesrv.conversation import clock
+from voicesrv.conversation.floor import Floor
+from voicesrv.conversation.journal import Journal
+from voicesrv.conversation.listener import Ended, Heard, Noticed, Paused, Resumed, Started
+from voicesrv.conversation.participant import OpenTurn, Outbox, Participant, Setup
+from voicesrv.conversation.reply import TurnTiming
+from voicesrv.conversation.snapshot import Seated, Snapshot
+from voicesrv.conversation.spoken import speakable
+from voicesrv.conversation.user_turn import UserTurn
+from voicesrv.engines.base import SttOptions, Transcript
+from voicesrv.errors import ClientError, Code
+from voicesrv.events import (
+    AppendAudio,
+    AudioSince,
+    AudioStarted,
+    Cancel,
+    Close,
+    Command,
+    Configured,
+    EndCause,
+    Event,
+    Failed,
+    Finalize,
+    Flush,
+    Ping,
+    Playback,
+    Pong,
+    Ready,
+    ReplyAudio,
+    SendText,
+    Speak,
+    ToolOutput,
+    TurnEnded,
+    TurnLikelyEnded,
+    TurnResumed,
+    TurnStarted,
+    TurnUpdated,
+    Warned,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class _Over(Exception):
+    """Ends a conversation's tasks; never leaves ``run``."""
+
+
+CLOSE_TIMEOUT_S = 60.0
+"""How long ``close`` waits for what was said to be finished."""
+
+
+class Conversation:
+    """Several connections, one history, one agent.
+
+    ``run`` must be running for anything to happen; all other methods are plain calls on its loop
+    that never wait.
+    """
+
+    def __init__(self, id: str, owner: str, lead_ms: int) -> None:
+        """Args:
+        id: the conversation's own.
+        owner: name of the key it belongs to.
+        lead_ms: how far a reply's audio is sent ahead of real time.
+        """
+        self.id = id
+        self.owner = owner
+        self.participants: dict[str, Participant] = {}
+        self.journal = Journal()
+        self._lead_ms = lead_ms
+        self._n_turns = 0
+        self._ended = asyncio.Event()
+        self._settled = asyncio.Event()  # something ended: whoever waits to close looks again
+
+    async def run(self, started: asyncio.Event) -> None:
+        """Live until ``end`` is called.
+
+        Args:
+            started: set once connections may attach.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                self.floor = Floor(tasks, self, self._lead_ms)
+                started.set()
+                await self._ended.wait()
+                raise _Over
+        except* _Over:
+            pass
+
+    def end(self) -> None:
+        """Stop all that goes on; nothing more is said."""
+        self._ended.set()
+
+    @property
+    def attended(self) -> bool:
+        """Whether any connection has a socket."""
+        return any(participant.outbox is not None for participant in self.participants.values())
+
+    @property
+    def detached_at(self) -> float:
+        """``clock.now()`` since when none has."""
+        return max((each.detached_at or 0.0 for each in self.participants.values()), default=0.0)
+
+    # --- from process to process ----------------------------------------------------------------
+
+    async def finished(self) -> None:
+        """Wait until no turn is open and nothing is being said to anybody who listens."""
+        while self.attended and (
+            not self.floor.idle or any(participant.turns for participant in self.participants.values())
+        ):
+            self._settled.clear()
+            await self._settled.wait()
+
+    def hush(self) -> None:
+        """End open turns with what was heard of them, as a closing connection does."""
+        for participant in self.participants.values():
+            for noticed in participant.listener.end(EndCause.CLOSE):
+                self._notice(participant, noticed)
+
+    def snapshot(self) -> Snapshot:
+        """What another process needs to go on."""
+        seated = tuple(
+            Seated(each.id, each.options, each.token, each.listener.received_ms) for each in self.participants.values()
+        )
+        return Snapshot(
+            id=self.id,
+            owner=self.owner,
+            last_seq=self.journal.last_seq,
+            n_turns=self._n_turns,
+            n_replies=self.floor.n_replies,
+            owed=self.floor.owed,
+            items=self.floor.history.items,
+            told=self.journal.entries(),
+            seated=seated,
+        )
+
+    def restore(self, snapshot: Snapshot, participants: Sequence[Participant]) -> None:
+        """Go on from a snapshot; ``participants`` are its connections, without sockets yet."""
+        self._n_turns = snapshot.n_turns
+        self.journal.restore(snapshot.last_seq, snapshot.told)
+        self.floor.restore(snapshot.items, snapshot.n_replies, snapshot.owed)
+        for participant in participants:
+            participant.detached_at = clock.now()
+            self.participants[participant.id] = participant
+
+    # --- connections ----------------------------------------------------------------------------
+
+    def attach(self, participant: Participant, outbox: Outbox, ready: Ready) -> None:
+        """A new connection joins; the first of a conversation is greeted, where the agent greets."""
+        begins = not self.participants
+        self.participants[participant.id] = participant
+        self._connect(participant, outbox)
+        self.answer(participant, ready)
+        sounding = self.journal.sounding
+        if sounding is not None and participant.takes_audio:
+            self.answer(participant, AudioStarted(sounding))  # it joins in the middle of a reply
+        self.floor.audience_changed()
+        greeting = participant.setup.greeting
+        if begins and greeting and participant.options.mode == "converse":
+            self.floor.dictate(participant, greeting, flush=True)
+
+    def reattach(
+        self, participant: Participant, outbox: Outbox, ready: Ready, after: int, has: AudioSince | None
+    ) -> bool:
+        """A connection comes back; False where what it missed is not whole any more.
+
+        Its old socket, if it still has one, is closed as superseded.
+        """
+        missed = self.journal.since(after, participant.id, has)
+        if missed is None:
+            return False
+        if participant.outbox is not None:
+            participant.outbox.deliver(
+                self.journal.last_seq, Failed(Code.SUPERSEDED, "another connection resumed this one", fatal=True)
+            )
+            participant.outbox.close(Code.SUPERSEDED)
+        self._connect(participant, outbox)
+        outbox.deliver(max(after, 1), ready)
+        for seq, event in missed:
+            outbox.deliver(seq, event)
+        self.floor.audience_changed()
+        self.floor.pick_up(participant, self._n_turns)
+        return True
+
+    def detach(self, participant: Participant, outbox: Outbox) -> None:
+        """A connection's socket is gone; it may come back."""
+        if participant.outbox is outbox:
+            participant.outbox = None
+            participant.detached_at = clock.now()
+            self.floor.audience_changed()
+            self.settled()
+
+    def leave(self, participant: Participant) -> None:
+        """A connection will not come back."""
+        for noticed in participant.listener.end(EndCause.CLOSE):
+            self._notice(participant, noticed)
+        self.participants.pop(participant.id, None)
+        self.floor.finish(participant)
+        self.floor.audience_changed()
+
+    @staticmethod
+    def _connect(participant: Participant, outbox: Outbox) -> None:
+        participant.outbox = outbox
+        participant.detached_at = None
+
+    # --- telling --------------------------------------------------------------------------------
+
+    def emit(self, event: Event) -> None:
+        """Number an event and tell it to everybody; audio goes to those who take it."""
+        if isinstance(event, ReplyAudio):
+            self.journal.append_audio(event)
+            for participant in self.participants.values():
+                if participant.outbox is not None and participant.options.mode != "listen":
+                    participant.outbox.deliver(self.journal.last_seq, event)
+            return
+        seq = self.journal.append(event)
+        for participant in self.participants.values():
+            if participant.outbox is not None:
+                participant.outbox.deliver(seq, event)
+
+    def answer(self, participant: Participant, event: Event) -> None:
+        """Number an event and tell it to one connection."""
+        seq = self.journal.append(event, only_for=participant.id)
+        if participant.outbox is not None:
+            participant.outbox.deliver(seq, event)
+
+    # --- commands -------------------------------------------------------------------------------
+
+    def handle(self, participant: Participant, command: Command) -> None:
+        """Carry out a command of a connection (``Configure`` is ``reconfigure``, engines in hand).
+
+        Raises:
+            ClientError: it cannot be carried out; nothing has changed.
+        """
+        match command:
+            case AppendAudio(data=data):
+                self._hear(participant, data)
+            case SendText(text=text):
+                self._take_text(participant, text)
+            case Speak(text=text, flush=flush):
+                self._dictate(participant, text, flush)
+            case Flush(id=id):
+                self.floor.flush(participant, id)
+            case Finalize():
+                self._finalize(participant)
+            case Cancel():
+                self.floor.cancel()
+            case Playback(reply=reply, played_ms=played_ms):
+                self.floor.report(reply, played_ms)
+            case ToolOutput():
+                self.floor.answer_tool(command)
+            case Ping(id=id):
+                self.answer(participant, Pong(id))
+            case Close():
+                self._close(participant)
+
+    def reconfigure(self, participant: Participant, setup: Setup) -> None:
+        """Put other options in force; an open turn keeps its recogniser."""
+        participant.setup = setup
+        participant.listener.configure(setup.options)
+        self.answer(participant, Configured(setup.options.public()))
+        self.floor.audience_changed()
+
+    def _hear(self, participant: Participant, data: bytes) -> None:
+        if participant.closing or participant.options.mode == "speak":
+            return
+        if not participant.heard_any and data:
+            participant.heard_any = True
+            container = container_of(data)
+            if container is not None:
+                message = f"the first audio looks like a {container} file; send raw {participant.options.encoding}"
+                self.answer(participant, Warned(Code.CONTAINER_IN_PCM, message))
+                return
+        for noticed in participant.listener.feed(data):
+            self._notice(participant, noticed)
+
+    def _take_text(self, participant: Participant, text: str) -> None:
+        if not text.strip():
+            raise ClientError(Code.BAD_PARAMETER, "text: is empty; a user's turn has at least one letter")
+        self._n_turns += 1
+        at_ms = participant.listener.received_ms
+        metrics.TURNS.labels(EndCause.TEXT.value).inc()
+        self.emit(TurnEnded(self._n_turns, text, at_ms, at_ms, 1.0, participant.options.language, EndCause.TEXT))
+        self.floor.turn_typed(participant, self._n_turns, text)
+
+    def _dictate(self, participant: Participant, text: str, flush: bool) -> None:
+        if participant.options.mode == "listen":
+            raise ClientError(Code.BAD_PARAMETER, "mode: 'listen' sends no audio; speak needs converse or speak")
+        if flush and not self.floor.gathering(participant) and not speakable(text):
+            raise ClientError(Code.NOTHING_TO_SPEAK, "text: has nothing in it that can be spoken")
+        self.floor.dictate(participant, text, flush)
+
+    def _finalize(self, participant: Participant) -> None:
+        noticed = participant.listener.end(EndCause.FINALIZE)
+        for each in noticed:
+            self._notice(participant, each)
+        if not noticed and participant.options.endpointing_ms == 0 and not participant.turns:
+            # Push to talk, and no speech in it: the client waits for an answer all the same.
+            self._n_turns += 1
+            at_ms = participant.listener.received_ms
+            self.emit(TurnEnded(self._n_turns, "", at_ms, at_ms, 0.0, "", EndCause.FINALIZE))
+
+    def _close(self, participant: Participant) -> None:
+        if participant.closing:
+            return
+        for noticed in participant.listener.end(EndCause.CLOSE):
+            self._notice(participant, noticed)
+        participant.closing = True
+        self.floor.finish(participant)
+        self._tasks.create_task(self._close_when_done(participant))
+
+    async def _close_when_done(self, participant: Participant) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self.finished()
+        except TimeoutError:
+            logger.warning("conversation %s: closing before all was said", self.id)
+        if participant.outbox is not None:
+            participant.outbox.close(None)
+
+    # --- what the floor asks of its conversation ------------------------------------------------
+
+    def everybody(self) -> Sequence[Participant]:
+        """All participants, with a socket or waiting for one."""
+        return tuple(self.participants.values())
+
+    def settled(self) -> None:
+        """Something came to its end: whoever waits to close looks again."""
+        self._settled.set()
+
+    # --- turns ----------------------------------------------------------------------------------
+
+    def _notice(self, participant: Participant, noticed: Noticed) -> None:
+        match noticed:
+            case Heard(samples=samples):
+                participant.turns[-1].turn.audio.append(samples)
+            case Started():
+                self._open_turn(participant, noticed)
+            case Paused(at_ms=at_ms):
+                turn = participant.turns[-1].turn
+                turn.paused_at_ms = at_ms
+                turn.audio.pause()
+            case Resumed(at_ms=at_ms):
+                self._resume_turn(participant, at_ms)
+            case Ended():
+                participant.turns[-1].end(noticed)
+
+    def _open_turn(self, participant: Participant, started: Started) -> None:
+        self._n_turns += 1
+        options = participant.options
+        turn = UserTurn(
+            self._n_turns,
+            started.start_ms,
+            started.audio_from_ms,
+            participant.setup.stt,
+            SttOptions(language=options.language, interim=options.interim),
+            lambda turn, transcript: self._update_turn(participant, turn, transcript),
+        )
+        open_turn = OpenTurn(turn)
+        participant.turns.append(open_turn)
+        if participant.turns[0] is open_turn:
+            open_turn.first.set()
+        self._tell_turn(participant, turn, TurnStarted(turn.number, started.start_ms))
+        self.floor.turn_opened(interrupts=options.interrupt)
+        self._tasks.create_task(self._follow_turn(participant, open_turn))
+
+    def _resume_turn(self, participant: Participant, at_ms: int) -> None:
+        turn = participant.turns[-1].turn
+        turn.paused_at_ms = None
+        turn.audio.resume()
+        if turn.likely_ended:
+            turn.likely_ended = False
+            self._tell_turn(participant, turn, TurnResumed(turn.number, at_ms))
+            self.floor.turn_went_on(turn.number)
+
+    def _update_turn(self, participant: Participant, turn: UserTurn, transcript: Transcript) -> None:
+        if participant.options.interim and turn.is_news(transcript):
+            words = transcript.words if participant.options.words else ()
+            self._tell_turn(participant, turn, TurnUpdated(turn.number, transcript.text, transcript.stable, words))
+        if not transcript.settled or turn.paused_at_ms is None or turn.likely_ended or not transcript.text:
+            return
+        if participant.options.mode == "listen" or participant.turns[0].turn is not turn:
+            return
+        if self.floor.may_prepare():
+            turn.likely_ended = True
+            told = TurnLikelyEnded(turn.number, transcript.text, transcript.confidence, turn.paused_at_ms)
+            self._tell_turn(participant, turn, told)
+            self.floor.turn_paused(participant, turn.number, transcript.text)
+
+    async def _follow_turn(self, participant: Participant, open_turn: OpenTurn) -> None:
+        turn = open_turn.turn
+        with metrics.STREAMS.labels("stt").track_inprogress():
+            final = await turn.transcribe()
+        final_at = clock.now()
+        ended = await open_turn.wait_for_end()
+        await open_turn.first.wait()
+        if turn.failed:
+            message = f"{participant.setup.stt.name} could not finish the turn; it has what was understood"
+            self.emit(Failed(Code.ENGINE_FAILED, message))
+        metrics.TURNS.labels(ended.cause.value).inc()
+        self.emit(
+            TurnEnded(
+                turn.number,
+                final.text,
+                turn.start_ms,
+                max(turn.start_ms, ended.speech_end_ms),
+                round(final.confidence, 3),
+                final.language or participant.options.language,
+                ended.cause,
+                final.words if participant.options.words else (),
+            )
+        )
+        participant.turns.popleft()
+        if participant.turns:
+            following = participant.turns[0]
+            for event in following.waiting:
+                self.emit(event)
+            following.first.set()
+        timing = TurnTiming(
+            endpoint_ms=max(0, ended.at_ms - ended.speech_end_ms),
+            decided_at=open_turn.decided_at,
+            final_at=max(final_at, open_turn.decided_at),
+        )
+        self.floor.turn_closed(participant, turn.number, final.text, timing)
+        self._settled.set()
+
+    def _tell_turn(self, participant: Participant, turn: UserTurn, event: Event) -> None:
+        """Tell of a turn, once those before it on the same connection are over."""
+        first = participant.turns[0]
+        if first.turn is turn:
+            self.emit(event)
+        else:
+            participant.turns[-1].waiting.append(event)

@@ -1,0 +1,321 @@
+"""All conversations of a process: who may join which, how many fit, when one is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from voicesrv import metrics
+from voicesrv.conversation import clock
+from voicesrv.conversation.conversation import Conversation
+from voicesrv.conversation.participant import Outbox, Participant, Setup
+from voicesrv.conversation.snapshot import Snapshot, SnapshotError
+from voicesrv.errors import ClientError, Code
+from voicesrv.events import AudioSince, Failed, Ready, Warned
+from voicesrv.options import Options
+from voicesrv.stores.base import ConversationStore
+
+logger = logging.getLogger(__name__)
+
+Resolve = Callable[[Options], Awaitable[Setup]]
+"""Options to open engines and the agent's words.
+
+Raises ``ClientError`` (``not_found``, ``overloaded``, ``engine_failed``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubOptions:
+    """Bounds of what one process holds."""
+
+    max_conversations: int = 200
+    """Conversations at a time; one more is refused with ``overloaded``."""
+    max_participants: int = 16
+    """Connections in one conversation."""
+    lead_ms: int = 2000
+    """How far a reply's audio is sent ahead of real time."""
+    resume_window_s: float = 120.0
+    """How long a connection without a socket is waited for."""
+    retry_after_ms: int = 5000
+    """What a client is told to wait when the server is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """What a connection asks for when it comes."""
+
+    owner: str
+    """Name of the key it came with."""
+    options: Options
+    conversation: str | None = None
+    resume: str | None = None
+    after: int = 0
+    has: AudioSince | None = None
+
+
+class Seat:
+    """A connection's hold on its conversation, from joining until its socket goes."""
+
+    def __init__(self, hub: Hub, conversation: Conversation, participant: Participant, join: Join) -> None:
+        self.conversation = conversation
+        self.participant = participant
+        self._hub = hub
+        self._join = join
+
+    def take(self, outbox: Outbox, limits: Mapping[str, int]) -> None:
+        """Begin to be told events; ``Ready`` is the first.
+
+        Raises:
+            ClientError: ``state_lost`` where a resume cannot be whole, ``superseded`` where
+                another connection used its token first.
+        """
+        participant = self.participant
+        if self._join.resume is not None and not participant.accepts(self._join.resume):
+            raise ClientError(Code.SUPERSEDED, "another connection resumed this one")
+        participant.rotate_token()
+        ready = Ready(
+            conversation=self.conversation.id,
+            connection=participant.id,
+            resume=participant.token,
+            settings=participant.options.public(),
+            engines=participant.setup.engine_names,
+            lead_ms=self._hub.options.lead_ms,
+            received_ms=participant.listener.received_ms,
+            limits=limits,
+        )
+        if self._join.resume is None:
+            self.conversation.attach(participant, outbox, ready)
+        elif self.conversation.reattach(participant, outbox, ready, self._join.after, self._join.has):
+            metrics.RESUMES.labels("whole").inc()
+        else:
+            metrics.RESUMES.labels("lost").inc()
+            message = f"after: what followed event {self._join.after} is not whole any more; start anew"
+            raise ClientError(Code.STATE_LOST, message)
+
+    async def reconfigure(self, options: Options) -> None:
+        """Put other options in force.
+
+        Raises:
+            ClientError: an engine or agent named in them is not to be had; nothing has changed.
+        """
+        setup = await self._hub.resolve(options)
+        self.conversation.reconfigure(self.participant, setup)
+
+    def give_up(self) -> None:
+        """The socket was lost before it could take the seat."""
+        if self.participant.id not in self.conversation.participants:
+            self._hub.remove(self.conversation, self.participant)
+
+    def leave(self, outbox: Outbox, *, for_good: bool) -> None:
+        """The socket is gone; unless it is for good, the connection may come back."""
+        if self.participant.outbox not in (outbox, None):
+            return  # another socket has this seat
+        if self.participant.id not in self.conversation.participants:
+            for_good = True  # it never took it
+        self.conversation.detach(self.participant, outbox)
+        if for_good:
+            self._hub.remove(self.conversation, self.participant)
+
+
+class Hub:
+    """The conversations, each in a task of its own inside the hub's group.
+
+    An async context manager; leaving it ends all conversations.
+    """
+
+    def __init__(self, resolve: Resolve, options: HubOptions, store: ConversationStore | None = None) -> None:
+        """Args:
+        resolve: opens what a connection's options name.
+        options: bounds.
+        store: keeps conversations when the server stops; None keeps none.
+        """
+        self._store = store
+        self.resolve = resolve
+        self.options = options
+        self.draining = False
+        self._conversations: dict[str, Conversation] = {}
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        self._reaper = self._tasks.create_task(self._reap())
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._reaper.cancel()
+        for conversation in self._conversations.values():
+            conversation.end()
+        await self._tasks.__aexit__(None, None, None)  # an exception of the caller's is not the group's
+
+    @property
+    def held(self) -> int:
+        """How many conversations there are, those that wait for their connections included."""
+        return len(self._conversations)
+
+    @property
+    def room(self) -> int:
+        """How many more conversations fit."""
+        return max(0, self.options.max_conversations - sum(each.attended for each in self._conversations.values()))
+
+    def admit(self) -> None:
+        """Refuse what cannot be taken, before anything is spent on it.
+
+        Raises:
+            ClientError: ``shutting_down`` or ``overloaded``.
+        """
+        if self.draining:
+            raise ClientError(Code.SHUTTING_DOWN, "the server is stopping", retry_after_ms=self.options.retry_after_ms)
+
+    async def join(self, join: Join) -> Seat:
+        """Find or found the conversation that a connection asks for.
+
+        Raises:
+            ClientError: ``overloaded``, ``shutting_down``, ``not_found``, or what resolving raises.
+        """
+        self.admit()
+        if join.conversation is None:
+            if self.room == 0:
+                message = f"all {self.options.max_conversations} conversations are taken"
+                raise ClientError(Code.OVERLOADED, message, retry_after_ms=self.options.retry_after_ms)
+            setup = await self.resolve(join.options)
+            self._make_room()
+            conversation = await self._found(join.owner)
+            return Seat(self, conversation, Participant(_new_id("cn"), setup), join)
+        conversation = await self._find(join.conversation, join.owner)
+        if join.resume is not None:
+            return Seat(self, conversation, _holder(conversation, join.resume), join)
+        if len(conversation.participants) >= self.options.max_participants:
+            message = f"all {self.options.max_participants} places of the conversation are taken"
+            raise ClientError(Code.OVERLOADED, message, retry_after_ms=self.options.retry_after_ms)
+        return Seat(self, conversation, Participant(_new_id("cn"), await self.resolve(join.options)), join)
+
+    def remove(self, conversation: Conversation, participant: Participant) -> None:
+        """A connection will not come back; a conversation without any is over."""
+        conversation.leave(participant)
+        if not conversation.participants:
+            conversation.end()
+
+    async def drain(self, within_s: float) -> None:
+        """Stop in good order: let what is being said be finished, then close every connection.
+
+        Nobody new is let in. Connections are told at once that the server stops, and when it does;
+        open turns end with what was heard of them. What was said is kept in the store, so that the
+        next process can be resumed from.
+
+        Args:
+            within_s: for replies under way; one that takes longer is interrupted where it was heard.
+        """
+        self.draining = True
+        conversations = list(self._conversations.values())
+        for conversation in conversations:
+            conversation.emit(Warned(Code.SHUTTING_DOWN, f"the server stops within {within_s:.0f} s"))
+            conversation.hush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                for conversation in conversations:
+                    await conversation.finished()
+        for conversation in conversations:
+            conversation.floor.interrupt()
+            for participant in list(conversation.participants.values()):
+                _dismiss(conversation, participant, Code.SHUTTING_DOWN, "the server stops; come back and resume")
+            self._keep(conversation)
+
+    def _keep(self, conversation: Conversation) -> None:
+        if self._store is None:
+            return
+        try:
+            self._store.put(conversation.id, conversation.snapshot().to_json(), self.options.resume_window_s)
+        except OSError:
+            logger.exception("conversation %s could not be kept", conversation.id)
+
+    async def _revive(self, id: str, owner: str) -> Conversation | None:
+        """Go on with a conversation that an earlier process kept."""
+        kept = self._store.get(id) if self._store is not None else None
+        if kept is None or kept.get("owner") != owner:
+            return None
+        assert self._store is not None
+        self._store.drop(id)
+        try:
+            snapshot = Snapshot.from_json(kept)
+        except SnapshotError as error:
+            logger.warning("conversation %s cannot be gone on with: %s", id, error)
+            return None
+        participants = []
+        for seated in snapshot.seated:
+            participant = Participant(seated.id, await self.resolve(seated.options), seated.received_ms)
+            participant.token = seated.token
+            participants.append(participant)
+        conversation = await self._found(owner, id)
+        conversation.restore(snapshot, participants)
+        return conversation
+
+    def _make_room(self) -> None:
+        """Forget the conversation that has waited longest, where as many wait as may be attended."""
+        waiting = [each for each in self._conversations.values() if not each.attended]
+        if len(waiting) >= self.options.max_conversations:
+            metrics.DROPS.labels("waiting_conversation").inc()
+            min(waiting, key=lambda each: each.detached_at).end()
+
+    async def _find(self, id: str, owner: str) -> Conversation:
+        conversation = self._conversations.get(id) or await self._revive(id, owner)
+        if conversation is None or conversation.owner != owner:
+            raise ClientError(Code.NOT_FOUND, "conversation: there is none of this id")
+        return conversation
+
+    async def _found(self, owner: str, id: str | None = None) -> Conversation:
+        conversation = Conversation(id or _new_id("cv"), owner, self.options.lead_ms)
+        started = asyncio.Event()
+        self._conversations[conversation.id] = conversation
+        metrics.CONVERSATIONS.inc()
+        self._tasks.create_task(self._hold(conversation, started))
+        await started.wait()
+        return conversation
+
+    async def _hold(self, conversation: Conversation, started: asyncio.Event) -> None:
+        """Run a conversation; a fault of ours in it ends it alone."""
+        try:
+            await conversation.run(started)
+        except Exception:
+            request_id = uuid.uuid4().hex[:12]
+            logger.exception("conversation %s failed, request id %s", conversation.id, request_id)
+            for participant in list(conversation.participants.values()):
+                _dismiss(conversation, participant, Code.INTERNAL, f"request id {request_id}")
+        finally:
+            del self._conversations[conversation.id]
+            metrics.CONVERSATIONS.dec()
+
+    async def _reap(self) -> None:
+        """Let go of connections that did not come back in time."""
+        window_s = self.options.resume_window_s
+        while True:
+            await asyncio.sleep(min(window_s / 4, 5.0))
+            now = clock.now()
+            for conversation in list(self._conversations.values()):
+                for participant in list(conversation.participants.values()):
+                    if participant.detached_at is not None and now - participant.detached_at > window_s:
+                        self.remove(conversation, participant)
+
+
+def _holder(conversation: Conversation, token: str) -> Participant:
+    for participant in conversation.participants.values():
+        if participant.accepts(token):
+            return participant
+    raise ClientError(Code.NOT_FOUND, "resume: no connection of this conversation has that token")
+
+
+def _dismiss(conversation: Conversation, participant: Participant, code: Code, message: str) -> None:
+    if participant.outbox is not None:
+        conversation.answer(participant, Failed(code, message, fatal=True))
+        participant.outbox.close(code)
+
+
+def _new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_urlsafe(16)}"

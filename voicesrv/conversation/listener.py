@@ -1,0 +1,190 @@
+"""One connection's input: bytes in, the audio of turns out. Pure but for the detector it is given.
+
+    bytes -> InputDecoder -> 16 kHz samples -> Framer -> VadStream -> Endpointer -> events
+
+All of a message's audio is worked on at once, in the caller's task, without a queue: the detector
+costs less than a hop to another thread would. Positions are samples at 16 kHz since the connection
+began, and survive a resume.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from voicesrv.audio.framing import Framer
+from voicesrv.audio.pcm import INPUT_RATE, Samples, ms_to_samples, samples_to_ms
+from voicesrv.audio.stream import InputDecoder
+from voicesrv.conversation.endpointing import Endpointer, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted
+from voicesrv.engines.base import Vad
+from voicesrv.events import EndCause
+from voicesrv.options import Options
+
+PRE_ROLL_MS = 300
+"""Audio from before the speech that a turn begins with: a detector opens late on soft onsets."""
+KEPT_MS = 1500
+"""Audio that is kept while nobody speaks: the pre-roll, and all that a start may lie back."""
+
+_SAMPLE_BYTES = {"linear16": 2, "mulaw": 1, "alaw": 1, "float32": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A turn begins."""
+
+    start_ms: int
+    """When its speech began."""
+    audio_from_ms: int
+    """When its audio begins, pre-roll included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """More audio of the open turn."""
+
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The turn has likely ended."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """It had not."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The turn is over: its last speech, and when that was decided."""
+
+    speech_end_ms: int
+    at_ms: int
+    cause: EndCause
+
+
+Noticed = Started | Heard | Paused | Resumed | Ended
+
+
+class Listener:
+    """Hears one connection's audio and tells when turns begin, pause and end."""
+
+    def __init__(self, vad: Vad, options: Options, received_ms: int = 0) -> None:
+        """Args:
+        vad: the detector.
+        options: encoding, rate, channels and waits.
+        received_ms: audio that was received before by another process; times go on from there.
+        """
+        self._stream = vad.open()
+        self._framer = Framer(vad.frame_samples)
+        self._endpointer = Endpointer(
+            vad.frame_samples, endpointing_ms=options.endpointing_ms, eager_ms=options.eager_ms
+        )
+        self._recent: deque[tuple[int, Samples]] = deque()  # (position of the first sample, samples)
+        self._position = 0  # samples decoded
+        self._given = 0  # samples that turns have been given
+        self._options = options
+        self._decoder = InputDecoder(options.encoding, options.sample_rate, options.channels)
+        self._bytes = 0
+        self._received_before_ms = float(received_ms)  # in formats that were in force earlier
+        self._origin_ms = received_ms
+
+    @property
+    def received_ms(self) -> int:
+        """Length of all input audio so far."""
+        return int(self._received_before_ms + self._bytes / self._bytes_per_ms)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a turn is open."""
+        return self._endpointer.speaking
+
+    def configure(self, options: Options) -> None:
+        """Take other options from here on; an open turn goes on."""
+        before = self._options
+        self._options = options
+        self._endpointer.set_waits(options.endpointing_ms, options.eager_ms)
+        old = (before.encoding, before.sample_rate, before.channels)
+        new = (options.encoding, options.sample_rate, options.channels)
+        if old != new:
+            self._received_before_ms += self._bytes / _bytes_per_ms(*old)
+            self._bytes = 0
+            self._decoder = InputDecoder(*new)
+
+    def feed(self, data: bytes) -> Sequence[Noticed]:
+        """Take the next input audio, split anywhere; return what is noticed in it, in order."""
+        self._bytes += len(data)
+        samples = self._decoder.feed(data)
+        if len(samples) == 0:
+            return ()
+        self._recent.append((self._position, samples))
+        self._position += len(samples)
+        noticed: list[Noticed] = []
+        frames = self._framer.feed(samples)
+        if len(frames):
+            for event in self._endpointer.push(self._stream.process(frames)):
+                match event:
+                    case SpeechStarted(start=start):
+                        self._given = max(self._given, start - ms_to_samples(PRE_ROLL_MS, INPUT_RATE), 0)
+                        noticed.append(Started(self._ms(start), self._ms(self._given)))
+                    case SpeechPaused(at=at):
+                        self._give(noticed, at)
+                        noticed.append(Paused(self._ms(at)))
+                    case SpeechResumed(at=at):
+                        noticed.append(Resumed(self._ms(at)))
+                    case SpeechEnded():
+                        self._end(noticed, event)
+        if self._endpointer.speaking:
+            self._give(noticed, self._position)
+        self._forget()
+        return noticed
+
+    def end(self, cause: EndCause) -> Sequence[Noticed]:
+        """End the open turn now, if there is one."""
+        noticed: list[Noticed] = []
+        event = self._endpointer.end(cause)
+        if event is not None:
+            self._give(noticed, self._position)
+            self._end(noticed, event)
+        return noticed
+
+    @property
+    def _bytes_per_ms(self) -> float:
+        return _bytes_per_ms(self._options.encoding, self._options.sample_rate, self._options.channels)
+
+    def _ms(self, position: int) -> int:
+        return self._origin_ms + samples_to_ms(position, INPUT_RATE)
+
+    def _end(self, noticed: list[Noticed], event: SpeechEnded) -> None:
+        self._give(noticed, event.at)
+        noticed.append(Ended(self._ms(event.last_speech), self._ms(event.at), event.cause))
+
+    def _give(self, noticed: list[Noticed], until: int) -> None:
+        """Hand the audio from where the turn has it up to ``until``."""
+        if until <= self._given:
+            return
+        parts = [
+            samples[max(0, self._given - start) : until - start]
+            for start, samples in self._recent
+            if start < until and start + len(samples) > self._given
+        ]
+        self._given = until
+        if parts:
+            noticed.append(Heard(parts[0] if len(parts) == 1 else np.concatenate(parts)))
+
+    def _forget(self) -> None:
+        keep_from = self._position - ms_to_samples(KEPT_MS, INPUT_RATE)
+        while self._recent[0][0] + len(self._recent[0][1]) <= keep_from:
+            self._recent.popleft()
+
+
+def _bytes_per_ms(encoding: str, sample_rate: int, channels: int) -> float:
+    return _SAMPLE_BYTES[encoding] * channels * sample_rate / 1000

@@ -1,0 +1,104 @@
+"""One user's turn: its audio, its transcripts, and the recogniser that may have to be replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+from voicesrv import metrics
+from voicesrv.conversation.transcript import StableText
+from voicesrv.conversation.turn_audio import TurnAudio
+from voicesrv.engines.base import Stt, SttOptions, Transcript
+from voicesrv.errors import EngineError, EngineUnavailable
+from voicesrv.events import Word
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 4
+RETRY_DELAYS_S = (0.0, 0.2, 0.5)
+"""A worker that died is replaced within these; the turn's audio waits and is replayed."""
+
+
+class UserTurn:
+    """A spoken turn from its first sample to its final text."""
+
+    def __init__(
+        self,
+        number: int,
+        start_ms: int,
+        audio_from_ms: int,
+        stt: Stt,
+        options: SttOptions,
+        on_transcript: Callable[[UserTurn, Transcript], None],
+    ) -> None:
+        """Args:
+        number: the turn's number in the conversation.
+        start_ms: when its speech began, on its connection's clock.
+        audio_from_ms: when its audio begins, on the same clock, pre-roll included.
+        on_transcript: called with each transcript before the final one, with word times on the
+            connection's clock and a stable part that never changes.
+        """
+        self.number = number
+        self.start_ms = start_ms
+        self.audio = TurnAudio()
+        self.likely_ended = False
+        """Whether ``turn.eager_end`` was told and not taken back."""
+        self.paused_at_ms: int | None = None
+        """Since when the user may have finished; None while speech goes on."""
+        self.failed = False
+        """Whether no engine could finish it; the text is then what was understood before."""
+        self._stt = stt
+        self._options = options
+        self._on_transcript = on_transcript
+        self._text = StableText()
+        self._origin_ms = audio_from_ms
+        self._shown = ("", 0)
+        self._last = Transcript(text="", confidence=0.0)
+
+    async def transcribe(self) -> Transcript:
+        """Follow the turn to its end and return its final transcript.
+
+        A recogniser that is lost on the way is tried again with all of the turn's audio. Where
+        none can finish, the last interim text stands in, and ``failed`` is set.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                async with (
+                    aclosing(self.audio.read()) as audio,
+                    aclosing(self._stt.transcribe(audio, self._options)) as transcripts,
+                ):
+                    async for transcript in transcripts:
+                        self._last = self._settled(transcript)
+                        if transcript.is_final:
+                            return self._last
+                        self._on_transcript(self, self._last)
+                raise EngineError(f"{self._stt.name} ended without a final transcript")
+            except EngineUnavailable as error:
+                metrics.ENGINE_FAILURES.labels(self._stt.name).inc()
+                logger.warning("turn %d: %s was lost: %s", self.number, self._stt.name, error)
+                if attempt < len(RETRY_DELAYS_S):
+                    await asyncio.sleep(RETRY_DELAYS_S[attempt])
+            except EngineError as error:
+                metrics.ENGINE_FAILURES.labels(self._stt.name).inc()
+                logger.warning("turn %d: %s failed: %s", self.number, self._stt.name, error)
+                break
+        self.failed = True
+        return replace(self._last, is_final=True)
+
+    def is_news(self, transcript: Transcript) -> bool:
+        """Whether it shows the client anything that the one before did not."""
+        shown = (transcript.text, transcript.stable)
+        news = shown != self._shown and bool(transcript.text)
+        self._shown = shown
+        return news
+
+    def _settled(self, transcript: Transcript) -> Transcript:
+        text, stable = self._text.update(transcript.text, transcript.stable)
+        origin = self._origin_ms
+        words = tuple(
+            Word(word.text, word.start_ms + origin, word.end_ms + origin, word.confidence) for word in transcript.words
+        )
+        return replace(transcript, text=text, stable=len(text) if transcript.is_final else stable, words=words)

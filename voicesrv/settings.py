@@ -1,0 +1,334 @@
+"""What the operator sets: each setting with its default, unit and meaning, and where its value came from.
+
+Read once, at the start, from flags, then the environment (``VOICESRV_PORT`` and so on; two underscores
+step into a table, as in ``VOICESRV_ENGINES__POCKETSPHINX__WORKERS``), then ``voicesrv.toml``, then the
+defaults below; a table is merged key by key. Nothing else in the package reads the environment for a
+setting. What a client may choose for its own connection is in ``options``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from voicesrv import options
+from voicesrv.agents import DEFAULT, Agent
+from voicesrv.errors import ClientError, ConfigError
+
+PREFIX = "VOICESRV_"
+CONFIG_VARIABLE = "VOICESRV_CONFIG"
+"""Names the settings file where no flag does."""
+DEFAULT_FILE = Path("voicesrv.toml")
+"""Read from the current folder where it exists and no other file is named."""
+
+_SECRET = ("key", "token", "secret", "password")
+"""Values of an engine's table with one of these in their name are never shown."""
+_MIN_KEY_LENGTH = 8
+"""Characters; what is shorter can be guessed over the network."""
+
+_Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+_List = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """All settings in force.
+
+    Constructing it reads nothing: what is not given has its default. ``load`` reads the sources.
+
+    Raises:
+        ValidationError: a value makes no sense; ``load`` turns it into a ``ConfigError``.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on; one that others can reach needs ``api_keys`` or ``open_access``."""
+    port: int = Field(default=8000, ge=0, le=65_535)
+    """TCP port to listen on; 0 takes a free one."""
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(default=(), repr=False)
+    """Keys that clients may show, comma-separated; empty asks for none."""
+    open_access: bool = False
+    """Serve an address that others can reach without any key."""
+    allowed_origins: _List = ()
+    """Origins of web pages that may connect, such as https://example.org; ``*`` for any. Pages of this
+    server, and clients that are no browsers, always may."""
+    allowed_hosts: _List = ()
+    """Names under which this server may be addressed; ``*`` for any. Empty: loopback names where ``host``
+    is a loopback address, else any."""
+    vad: str = "silero"
+    """Voice activity detector, as ``voicesrv engines`` lists them."""
+    stt: str = "auto"
+    """Recogniser used where a client names none."""
+    llm: str = "auto"
+    """Language model used where a client or agent names none: an engine, or ``provider:model``."""
+    tts: str = "auto"
+    """Synthesiser used where a client or agent names none."""
+    voice: str = ""
+    """Voice used where a client or agent names none; empty for the engine's own choice."""
+    language: str = "en"
+    """BCP-47 tag used where a client names none, or ``auto``."""
+    max_conversations: int = Field(default=200, ge=1)
+    """Conversations held at once; one more is answered ``overloaded``."""
+    lead_ms: int = Field(default=2000, ge=100, le=60_000)
+    """How far ahead of real time reply audio is sent, in milliseconds."""
+    idle_timeout_s: _Seconds = 60.0
+    """Seconds without any message after which a connection is closed."""
+    resume_window_s: _Seconds = 120.0
+    """Seconds for which a dropped connection can be resumed."""
+    max_text_bytes: int = Field(default=64 * 1024, ge=1024, le=16 * 1024 * 1024)
+    """Largest text message, in bytes."""
+    max_binary_bytes: int = Field(default=1024 * 1024, ge=1024, le=64 * 1024 * 1024)
+    """Largest binary message, in bytes."""
+    drain_s: _Seconds = 10.0
+    """Seconds that open connections get to finish when the server is told to stop."""
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
+    """Least severity that is logged."""
+    agents: dict[str, Agent] = Field(default_factory=lambda: {DEFAULT.name: DEFAULT})
+    """Named agents, ``[agents.NAME]``; clients that name none get ``default``."""
+    engines: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+    """Options of engines, ``[engines.NAME]``; ``voicesrv engines NAME`` lists what each takes."""
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing on construction, so that a test's settings are what the test says."""
+        return (init_settings,)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What looked like a mistake while the sources were read, a sentence each."""
+        return self._warnings
+
+    def origin(self, name: str) -> str:
+        """Where a value came from: a flag, a variable, a file, or ``default``.
+
+        Args:
+            name: a field, or a path into a table such as ``engines.pocketsphinx.workers``.
+        """
+        parts = name.split(".")
+        paths = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((self._origins[path] for path in paths if path in self._origins), "default")
+
+    def shown(self) -> dict[str, Any]:
+        """Every setting as text or a JSON value, tables as one row a value, secrets masked; by its path."""
+        rows: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if name == "api_keys":
+                rows[name] = [str(key) for key in value]
+            elif name == "agents":
+                rows.update(_flat({name: {agent.name: _public(agent) for agent in value.values()}}))
+            elif name == "engines":
+                rows.update({path: masked(path, each) for path, each in _flat({name: value})})
+            else:
+                rows[name] = list(value) if isinstance(value, tuple) else value
+        return rows
+
+    @field_validator("api_keys", "allowed_origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+        return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for place, key in enumerate(keys, 1):
+            text = key.get_secret_value()
+            if len(text) < _MIN_KEY_LENGTH or not text.isascii() or not text.isprintable() or " " in text:
+                raise ValueError(f"key {place} is not {_MIN_KEY_LENGTH} or more visible ASCII characters")
+        return keys
+
+    @field_validator("stt", "llm", "tts", "voice", "language")
+    @classmethod
+    def _check_option(cls, value: str, info: Any) -> str:
+        """These are defaults of what a client may set, and held to the same rules."""
+        try:
+            return str(getattr(options.changed(options.Options(), {info.field_name: value}), info.field_name))
+        except ClientError as error:
+            raise ValueError(error.message.removeprefix(f"{info.field_name}: ")) from error
+
+    @field_validator("agents", mode="before")
+    @classmethod
+    def _read_agents(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        agents = {str(name): _agent(str(name), table) for name, table in value.items()}
+        return {DEFAULT.name: DEFAULT, **agents}
+
+    @model_validator(mode="after")
+    def _check_reach(self) -> Self:
+        if not (self.api_keys or self.open_access or is_loopback(self.host)):
+            raise ValueError(
+                f"host {self.host!r} can be reached by others: set api_keys ({PREFIX}API_KEYS) so that only those "
+                "who have one get in, or set open_access to serve everybody"
+            )
+        return self
+
+
+def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> Settings:
+    """Read flags, environment and settings file.
+
+    Args:
+        flags: values by field name; None stands for a flag that was not given.
+        config: the settings file; None for the one that ``VOICESRV_CONFIG`` names, else for
+            ``voicesrv.toml`` in the current folder where there is one.
+
+    Raises:
+        ConfigError: naming the setting, where it was set, its value and what is allowed.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        environment = EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error}: a table is written as a JSON object") from error
+    path, table = _read_file(config)
+    sources = (
+        (table, lambda _: str(path)),
+        (environment, lambda name: PREFIX + name.replace(".", "__").upper()),
+        (given, lambda name: "--" + name.replace("_", "-")),
+    )
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for source, describe in sources:
+        values = _merged(values, source)
+        origins.update({name: describe(name) for name, _ in _flat(source)})
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(fault, origins) for fault in error.errors())) from error
+    settings._origins = origins
+    settings._warnings = tuple(_unknown_variables())
+    return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address or name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _read_file(config: Path | None) -> tuple[Path, dict[str, Any]]:
+    named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    path = named or DEFAULT_FILE
+    if named is None and not path.is_file():
+        return path, {}
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _unknown_variables() -> Iterator[str]:
+    for name in sorted(os.environ):
+        field = name.removeprefix(PREFIX).lower()
+        if not name.startswith(PREFIX) or name == CONFIG_VARIABLE or field.partition("__")[0] in Settings.model_fields:
+            continue
+        near = difflib.get_close_matches(field, Settings.model_fields, n=1)
+        yield f"{name} sets nothing" + (f"; did you mean {PREFIX}{near[0].upper()}?" if near else "")
+
+
+def _explain(fault: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    """One fault as ``name (where it was set): value: what is wrong or allowed``."""
+    name = ".".join(str(part) for part in fault["loc"])
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not name:
+        return message
+    field = str(fault["loc"][0])
+    origin = next((where for path, where in origins.items() if path == name or path.startswith(name + ".")), None)
+    where = f"{name} ({origin or origins.get(field, 'default')})"
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        known = f"did you mean {near[0]}?" if near else f"known are {', '.join(Settings.model_fields)}"
+        return f"{where} is no setting; {known}"
+    if field in ("api_keys", "engines", "agents"):  # may hold secrets, or more text than a line can show
+        return f"{where}: {message}"
+    return f"{where}: {fault['input']!r}: {message}"
+
+
+_AGENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_AGENT_KEYS = ("instructions", "llm", "voice", "tts", "language", "tools", "greeting")
+
+
+def _agent(name: str, table: object) -> Agent:
+    """Make an agent of its table; tools are written as clients write them in ``configure``."""
+    if isinstance(table, Agent):
+        return table
+    if not isinstance(table, dict):
+        raise ValueError(f"{name}: {table!r} is not a table")
+    if not _AGENT_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name of 1–64 letters, digits, _ or -")
+    for key, value in table.items():
+        if key not in _AGENT_KEYS:
+            raise ValueError(f"{name}.{key} is no setting of an agent; known are {', '.join(_AGENT_KEYS)}")
+        if key != "tools" and not isinstance(value, str):
+            raise ValueError(f"{name}.{key}: {value!r} is not text")
+    try:
+        checked = {key: table[key] for key in table if key != "greeting"}
+        changed = options.changed(options.Options(), checked)
+    except ClientError as error:
+        raise ValueError(f"{name}.{error.message}") from error
+    return Agent(name=name, **{**table, **{key: getattr(changed, key) for key in checked}})
+
+
+def _public(agent: Agent) -> dict[str, Any]:
+    return {key: [t.name for t in agent.tools] if key == "tools" else getattr(agent, key) for key in _AGENT_KEYS}
+
+
+def masked(path: str, value: object) -> object:
+    """A value as it may be shown: what may be a secret, to go by its name, is hidden."""
+    return "**********" if any(word in path.rpartition(".")[2].lower() for word in _SECRET) else value
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested tables with its dotted path."""
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one source over another, tables key by key."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        merged[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged

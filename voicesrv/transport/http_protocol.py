@@ -1,0 +1,167 @@
+"""uvicorn's HTTP protocol with bounds on the header: its time, its size and its number of lines."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httptools
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from voicesrv import metrics
+from voicesrv.errors import ClientError, Code
+from voicesrv.transport.refusal import raw_refusal
+from voicesrv.transport.state import REFUSED, ServerState
+from voicesrv.transport.websocket_protocol import WebSocketProtocol
+from voicesrv.transport.wire import ServerOptions
+
+_LINGER_S = 1.0
+"""Between a refusal and the end of the connection, so that what the client still sends causes no reset
+that overtakes the answer."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection, until it is upgraded."""
+
+    def __init__(
+        self,
+        options: ServerOptions,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(config, server_state, app_state, loop)
+        self._options = options
+        self._state = server_state
+        self._timer: asyncio.TimerHandle | None = None  # while a header is awaited, or after a refusal
+        self._in_header = False
+        self._header_bytes = 0
+        self._fault: tuple[ClientError, int] | None = None
+        self._is_refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        if len(self.connections) > self._options.max_connections:
+            self._refuse(ClientError(Code.OVERLOADED, "too many connections", retry_after_ms=1000), 503)
+        else:
+            self._await_header()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_timer()
+        super().connection_lost(exc)
+        self._state.left()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes as they arrive, cut anywhere."""
+        if self._is_refused:
+            return
+        self._unset_keepalive_if_required()
+        was_in_header = self._in_header
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self._upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self._refuse(*(self._fault or (ClientError(Code.BAD_PARAMETER, "not an HTTP/1.1 request"), 400)))
+            return
+        if self._in_header and was_in_header:
+            # One endless line never reaches ``on_header``; lines that do are counted exactly there.
+            self._header_bytes += len(data)
+            if self._header_bytes > self._options.max_header_bytes + self._options.max_url_bytes:
+                self._refuse(*self._too_large())
+                return
+        if self._is_idle() and self._timer is None and self.timeout_keep_alive_task is None:
+            self._await_header()  # bytes that begin no request stopped the keep-alive timer
+
+    # --- the parser's callbacks; what one raises reaches ``data_received`` as a parser error ------
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._in_header = True
+        self._header_bytes = 0
+        if self._timer is None:
+            self._await_header()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the URL."""
+        super().on_url(url)
+        if len(self.url) > self._options.max_url_bytes:
+            self._fault = (ClientError(Code.TOO_LARGE, f"URL over {self._options.max_url_bytes} bytes"), 414)
+            raise ValueError
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header line."""
+        super().on_header(name, value)
+        self._header_bytes += len(name) + len(value) + 4  # colon, space, CR, LF
+        if len(self.headers) > self._options.max_headers or self._header_bytes > self._options.max_header_bytes:
+            self._fault = self._too_large()
+            raise ValueError
+
+    def on_headers_complete(self) -> None:
+        """Start the app, unless the request asks for an upgrade."""
+        self._in_header = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    # --- the end of HTTP ------------------------------------------------------------------------
+
+    def _upgrade(self, rest: bytes) -> None:
+        """Hand the connection to the WebSocket protocol, with what came after the request."""
+        if self.scope["http_version"] != "1.1":
+            self._refuse(ClientError(Code.BAD_PARAMETER, "a WebSocket needs HTTP/1.1"), 400)
+            return
+        lines = [self.scope["method"].encode() + b" " + self.url + b" HTTP/1.1"]
+        lines += [name + b": " + value for name, value in self.headers]
+        self.connections.discard(self)
+        protocol = WebSocketProtocol(self._options, self.config, self._state, self.app_state, self.loop)
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        protocol.data_received(b"\r\n".join(lines) + b"\r\n\r\n")
+        if rest:
+            protocol.data_received(rest)
+        self.parser = None  # type: ignore[assignment]  # they hold each other
+
+    def _await_header(self) -> None:
+        self._timer = self.loop.call_later(self._options.header_timeout_s, self._overdue)
+
+    def _overdue(self) -> None:
+        if self._in_header:
+            message = f"no whole header within {self._options.header_timeout_s:g} s"
+            self._refuse(ClientError(Code.IDLE, message), 408)
+        else:
+            self.transport.close()
+
+    def _too_large(self) -> tuple[ClientError, int]:
+        options = self._options
+        message = f"header over {options.max_header_bytes} bytes or {options.max_headers} lines"
+        return ClientError(Code.TOO_LARGE, message), 431
+
+    def _refuse(self, error: ClientError, status: int) -> None:
+        """Answer what is no request that the app could be given, and end the connection."""
+        metrics.ERRORS.labels(error.code.value).inc()
+        REFUSED.info("%s: %d %s", f"{self.client[0]}:{self.client[1]}" if self.client else "-", status, error.message)
+        self._is_refused = True
+        self._stop_timer()
+        if not self._is_idle():
+            self.transport.abort()  # an answer in the middle of another would be taken for a part of it
+            return
+        self.transport.write(raw_refusal(error, status))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(_LINGER_S, self.transport.abort)
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request, for all its annotation
+        return cycle is None or cycle.response_complete
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

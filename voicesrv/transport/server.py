@@ -1,0 +1,260 @@
+"""Serves an ASGI app on a socket of our own making, and stops it without losing what is under way.
+
+uvicorn gives the protocols; the server around them is ours, because uvicorn's re-raises the signal
+that stopped it (so the exit code is not 0), turns an error at start into ``sys.exit``, closes the
+listening socket before the app has said goodbye, and wakes ten times a second to look for all that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from voicesrv.errors import ClientError, Code, ConfigError
+from voicesrv.transport.http_protocol import HttpProtocol
+from voicesrv.transport.refusal import refusal
+from voicesrv.transport.state import ServerState
+from voicesrv.transport.websocket_protocol import WebSocketProtocol
+from voicesrv.transport.wire import ServerOptions, Wire
+
+new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+try:
+    from uvloop import new_event_loop
+except ImportError:  # Windows
+    from asyncio import new_event_loop
+
+__all__ = ["Drain", "ServerOptions", "Wire", "running", "serve"]
+
+Drain = Callable[[], Awaitable[None]]
+"""Says goodbye on every open connection and returns when all are closed."""
+
+_CLOSE_S = 2.0
+"""For connections to end once they were told to; then they are dropped."""
+_LIFESPAN_S = 3.0
+"""For the app to put its things away. With ``drain_s`` 10 all of it stays within 15 s."""
+_RETRY_AFTER_MS = 5000
+"""Told to those who come while the server stops."""
+_BACKLOG = 2048
+
+logger = logging.getLogger(__name__)
+
+
+def serve(app: ASGIApp, options: ServerOptions, drain: Drain | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return; a second signal ends the process at once.
+
+    While it drains, ``/healthz`` answers and everything else is refused with 503 and ``Retry-After``;
+    it takes at most ``drain_s`` and five seconds.
+
+    Args:
+        app: its lifespan must be supported; what it raises there is raised here.
+        options: where to listen, and the bounds of each connection.
+        drain: called first when the server stops.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_serve(app, options, drain))
+
+
+async def _serve(app: ASGIApp, options: ServerOptions, drain: Drain | None) -> None:
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    async with running(app, options, drain) as url:
+        logger.info("listening on %s", url)
+        await stop.wait()
+        logger.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def running(app: ASGIApp, options: ServerOptions | None = None, drain: Drain | None = None) -> AsyncIterator[str]:
+    """Serve an app in the running loop for as long as the context lasts.
+
+    Args:
+        app: see ``serve``.
+        options: by default a free port of 127.0.0.1.
+        drain: see ``serve``; called when the context is left without an exception.
+
+    Yields:
+        Where to reach it, such as ``http://127.0.0.1:8000``.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+
+    Cancelling is safe and skips the draining.
+    """
+    options = options or ServerOptions(port=0)
+    loop = asyncio.get_running_loop()
+    state = ServerState()
+    config = uvicorn.Config(
+        _unless_draining(app, state),
+        ws=WebSocketProtocol,
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+    )
+    config.load()
+    with contextlib.closing(_listen(options)) as listening:  # before the app starts: a taken port fails at once
+        async with _lifespan(app) as app_state:
+            server = await loop.create_server(
+                lambda: HttpProtocol(options, config, state, app_state, loop), sock=listening, backlog=_BACKLOG
+            )
+            try:
+                yield _url(listening)
+                state.is_draining = True
+                await _drain(drain, options.drain_s)
+            finally:
+                state.is_draining = True
+                server.close()
+                await _close_all(state)
+
+
+async def _drain(drain: Drain | None, within_s: float) -> None:
+    if drain is None:
+        return
+    try:
+        async with asyncio.timeout(within_s):
+            await drain()
+    except TimeoutError:
+        logger.warning("some connections were still open after %g s", within_s)
+    except Exception:  # the server stops all the same
+        logger.exception("draining failed")
+
+
+async def _close_all(state: ServerState) -> None:
+    """End what connections and requests there still are: first kindly, then not."""
+    for connection in list(state.connections):
+        connection.shutdown()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            if state.tasks:
+                await asyncio.wait(state.tasks)
+            if state.connections:
+                await state.empty.wait()
+    for connection in list(state.connections):
+        connection.transport.abort()
+    tasks = list(state.tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
+    """Run the app's own start and end (the ASGI lifespan protocol); yields the state it made.
+
+    What the app raises at its start is raised here, as it is.
+    """
+    state: dict[str, Any] = {}
+    inbox: asyncio.Queue[Message] = asyncio.Queue()
+    started = asyncio.get_running_loop().create_future()
+    refused: list[str] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            started.set_result(None)
+        elif message["type"] == "lifespan.startup.failed":
+            refused.append(message.get("message", ""))
+
+    async def run() -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
+        await app(scope, inbox.get, send)
+
+    inbox.put_nowait({"type": "lifespan.startup"})
+    task = asyncio.create_task(run(), name="lifespan")
+    try:
+        await asyncio.wait({task, started}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            task.result()
+            raise RuntimeError(f"the app did not start: {' '.join(refused) or 'no reason given'}")
+        yield state
+        inbox.put_nowait({"type": "lifespan.shutdown"})
+        async with asyncio.timeout(_LIFESPAN_S):
+            await task
+    except TimeoutError:
+        logger.error("the app did not put its things away within %g s", _LIFESPAN_S)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _unless_draining(app: ASGIApp, state: ServerState) -> ASGIApp:
+    """Refuse everything but the probe of life once the server stops; it still accepts, so that it can."""
+    error = ClientError(Code.SHUTTING_DOWN, "the server stops", retry_after_ms=_RETRY_AFTER_MS)
+
+    async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+        if state.is_draining and scope["path"] != "/healthz":
+            await refusal(error, headers={"connection": "close"})(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return gate
+
+
+def _listen(options: ServerOptions) -> socket.socket:
+    """Make the listening socket; those that it accepts inherit its options.
+
+    Raises:
+        ConfigError: the address is taken, or is none of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ConfigError(f"host: {options.host!r} is no address of this machine: {error.strerror}") from error
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "linux":
+            # A client that stops reading would otherwise hold the connection, and 4 MB of the kernel's
+            # memory, for as long as it likes. Linux doubles the size it is given (man 7 socket).
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, options.tcp_user_timeout_ms)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, options.send_buffer_bytes // 2)
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(_why_not(options, error)) from error
+    return listening
+
+
+def _why_not(options: ServerOptions, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port: {options.port} of {options.host} is taken, maybe by another voicesrv; "
+            "stop what listens there, or choose another port (0 takes a free one)"
+        )
+    if error.errno == errno.EACCES:
+        return f"port: {options.port} is for the system's own services; choose one of 1024–65535"
+    return f"host: {options.host!r} is no address of this machine: {error.strerror}"
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """Set ``stop`` on SIGTERM or SIGINT, and let the next one end the process as if nobody listened."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def once() -> None:
+        stop.set()
+        for each in signals:
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+
+    for each in signals:
+        loop.add_signal_handler(each, once)

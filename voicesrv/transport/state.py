@@ -1,0 +1,41 @@
+"""What all connections of one server share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from email.utils import formatdate
+
+import uvicorn.server
+
+REFUSED = logging.getLogger("voicesrv.transport.refused")
+"""One line for every violation of a protocol; ``logs`` lets a few a second through."""
+
+
+class ServerState(uvicorn.server.ServerState):
+    """uvicorn's shared state, without the timer that uvicorn's own server keeps it up to date by."""
+
+    def __init__(self) -> None:
+        self._date = (0, b"")
+        super().__init__()
+        self.is_draining = False
+        self.empty = asyncio.Event()
+        """Set when the last connection has gone; it means something only once no new one can come."""
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers of every answer: the date (RFC 9110, section 6.6.1), and no name or version of ours."""
+        now = int(time.time())
+        if now != self._date[0]:
+            self._date = (now, formatdate(now, usegmt=True).encode())
+        return [(b"date", self._date[1])]
+
+    @default_headers.setter
+    def default_headers(self, value: list[tuple[bytes, bytes]]) -> None:
+        """Ignore what uvicorn's constructor sets."""
+
+    def left(self) -> None:
+        """A connection has gone."""
+        if not self.connections:
+            self.empty.set()

@@ -1,0 +1,83 @@
+"""The native WebSocket route: who may connect, to which conversation; then the connection runs itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from voicesrv import metrics
+from voicesrv.conversation.hub import Hub, Join, Seat
+from voicesrv.errors import ClientError, Code
+from voicesrv.options import Options
+from voicesrv.protocols import native
+from voicesrv.transport.connection import Connection, ConnectionOptions
+from voicesrv.transport.refusal import refusal
+from voicesrv.transport.wire import wire_of
+
+logger = logging.getLogger(__name__)
+
+JOIN_TIMEOUT_S = 20.0
+"""For engines that a connection names and that are not open yet; under a client's own open timeout."""
+
+Admit = Callable[[Scope], str]
+"""Who connects: the name of the key, or of everybody where no keys are asked for.
+
+Raises ``ClientError``: ``unauthorized``, ``forbidden``, ``origin_not_allowed`` or ``rate_limited``."""
+
+
+class NativeEndpoint:
+    """Serves ``/ws``; an ASGI application for WebSocket scopes alone."""
+
+    def __init__(self, hub: Hub, admit: Admit, defaults: Options, options: ConnectionOptions) -> None:
+        """Args:
+        hub: where conversations are.
+        admit: decides who may connect.
+        defaults: the options of a client that sets none.
+        options: bounds of each connection.
+        """
+        self._hub = hub
+        self._admit = admit
+        self._defaults = defaults
+        self._options = options
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        try:
+            seat = await self._seat(scope)
+        except ClientError as error:
+            metrics.ERRORS.labels(error.code.value).inc()
+            await refusal(error)(scope, receive, send)
+            return
+        except Exception:
+            request_id = uuid.uuid4().hex[:12]
+            logger.exception("a connection could not be made, request id %s", request_id)
+            await refusal(ClientError(Code.INTERNAL, f"request id {request_id}"))(scope, receive, send)
+            return
+        offered = Headers(scope=scope).get("sec-websocket-protocol", "")
+        subprotocol = native.PROTOCOL if native.PROTOCOL in {each.strip() for each in offered.split(",")} else None
+        connection = Connection(seat, native.NativeCodec(), receive, send, wire_of(scope), self._options)
+        with metrics.CONNECTIONS.track_inprogress():
+            try:
+                await send({"type": "websocket.accept", "subprotocol": subprotocol})
+            except OSError:  # the client went away meanwhile
+                seat.give_up()
+                return
+            await connection.run()
+
+    async def _seat(self, scope: Scope) -> Seat:
+        owner = self._admit(scope)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=100))
+        connect = native.parse_query(query, self._defaults)
+        join = Join(owner, connect.options, connect.conversation, connect.resume, connect.after, connect.has)
+        try:
+            async with asyncio.timeout(JOIN_TIMEOUT_S):
+                return await self._hub.join(join)
+        except TimeoutError:
+            message = f"the engines asked for are still being loaded after {JOIN_TIMEOUT_S:.0f} s"
+            raise ClientError(Code.OVERLOADED, message, retry_after_ms=5000) from None
