@@ -58,15 +58,11 @@ def test_a_long_name_is_cut_in_the_answer() -> None:
     assert len(caught.value.message) < 200
 
 
-def test_a_missing_backend_says_which_package_and_which_extra(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "pocketsphinx", None)  # what Python does for a package that must not be found
-    monkeypatch.delitem(sys.modules, "voicesrv.engines.pocketsphinx_stt", raising=False)
-    with pytest.raises(
-        EngineUnavailable, match=r"'pocketsphinx'.*not installed: pip install 'voicesrv\[pocketsphinx\]'"
-    ):
-        plugins.load("stt", "pocketsphinx")
+def test_a_missing_backend_says_which_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "webrtcvad", None)  # what Python does for a package that must not be found
+    monkeypatch.delitem(sys.modules, "voicesrv.engines.webrtc_vad", raising=False)
+    with pytest.raises(EngineUnavailable, match=r"'webrtc' needs the package 'webrtcvad', which is not installed"):
+        plugins.load("vad", "webrtc")
 
 
 def test_a_backend_that_cannot_find_its_library_is_unavailable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

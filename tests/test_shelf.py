@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from types import TracebackType
@@ -87,7 +87,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Fake]]:
         kind = group.removeprefix("voicesrv.")
         return [EntryPoint(name, "tests.test_shelf:Fake", group) for name in ENGINES[kind]]
 
-    async def choose(settings: Settings) -> tuple[str, str]:
+    async def choose(environment: Mapping[str, str], *, own_port: int, base_url: str) -> tuple[str, str]:
         return "echo", "nothing better answers"
 
     monkeypatch.setattr(plugins, "entry_points", entry_points)
@@ -106,6 +106,14 @@ async def test_an_engine_is_opened_once_and_left_in_the_end(fakes: list[Fake]) -
         assert await engines.get("stt", "pocketsphinx") is first
         assert [id(fake) for fake in fakes] == [id(first)]
         assert fakes[0].is_open
+    assert not fakes[0].is_open
+
+
+async def test_what_goes_wrong_inside_passes_as_it_is(fakes: list[Fake]) -> None:
+    with pytest.raises(KeyError, match="mine"):
+        async with EngineShelf(Settings()) as engines:
+            await engines.get("stt", "other")
+            raise KeyError("mine")
     assert not fakes[0].is_open
 
 
@@ -267,6 +275,13 @@ async def test_a_setting_that_names_no_engine_stops_the_start() -> None:
     async with EngineShelf(Settings(tts="loud")) as engines:
         with pytest.raises(ConfigError, match=r"tts \(default\): tts: 'loud' is no engine here"):
             await engines.warm()
+
+
+async def test_a_mistake_in_the_options_of_an_engine_that_is_not_used_stops_the_start(fakes: list[Fake]) -> None:
+    async with EngineShelf(Settings(engines={"other": {"workers": "many"}})) as engines:
+        with pytest.raises(ConfigError, match=r"engines\.other\.workers"):
+            await engines.warm()
+    assert not fakes
 
 
 async def test_room_is_that_of_the_fullest(fakes: list[Fake]) -> None:

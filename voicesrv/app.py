@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
 from voicesrv import metrics
@@ -15,12 +16,19 @@ from voicesrv.conversation.hub import Hub, HubOptions
 from voicesrv.conversation.participant import Setup
 from voicesrv.errors import ClientError, Code, ConfigError, EngineUnavailable
 from voicesrv.options import Options
-from voicesrv.settings import DEFAULT_AGENT, Settings
+from voicesrv.settings import Settings
 from voicesrv.shelf import AUTO, EngineShelf
+from voicesrv.stores.files import FileStore
+from voicesrv.transport import http
+from voicesrv.transport.auth import Access, AccessOptions
 from voicesrv.transport.connection import ConnectionOptions
 from voicesrv.transport.websocket import NativeEndpoint
+from voicesrv.transport.wire import ServerOptions
 
 logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+"""How often the loop's lag is measured."""
 
 
 class Resolver:
@@ -64,3 +72,94 @@ class Resolver:
             tools=(*agent.tools, *options.tools),
             greeting=agent.greeting,
         )
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Make the server's ASGI application; nothing is opened before it is started.
+
+    Its ``state.drain`` is to be awaited when the server stops (``transport.server.serve``).
+
+    Raises:
+        ConfigError: settings that make no sense together.
+    """
+    shelf = EngineShelf(settings)
+    store = FileStore(settings.state_folder)
+    hub = Hub(Resolver(shelf, settings), _hub_options(settings), store, shelf.room)
+    keys = tuple(key.get_secret_value() for key in settings.api_keys)
+    access = Access(
+        AccessOptions(keys, settings.open_access, settings.allowed_origins, settings.allowed_hosts), settings.host
+    )
+    defaults = Options(
+        stt=settings.stt, llm=settings.llm, tts=settings.tts, voice=settings.voice, language=settings.language
+    )
+    native = NativeEndpoint(hub, access.admit, defaults, _connection_options(settings))
+    missing: list[str] = []
+
+    def ready() -> ClientError | None:
+        if hub.draining:
+            return ClientError(Code.SHUTTING_DOWN, "the server is stopping")
+        return ClientError(Code.OVERLOADED, "; ".join(missing)) if missing else None
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with shelf:
+            missing.extend(await shelf.warm())
+            for problem in missing:
+                logger.warning("%s", problem)
+            await asyncio.to_thread(store.sweep)
+            metrics.ROOM.set_function(lambda: hub.room)
+            async with hub:
+                watching = asyncio.create_task(_watch_loop())
+                try:
+                    yield
+                finally:
+                    watching.cancel()
+
+    app = Starlette(
+        routes=[
+            *(WebSocketRoute(path, native) for path in http.WEBSOCKET_PATHS),
+            *http.routes(access, shelf, ready, defaults),
+        ],
+        middleware=[Middleware(http.Guard)],
+        exception_handlers=http.error_handlers(),
+        lifespan=lifespan,
+    )
+    # What was told is sent within the last second of the time that the server gives itself.
+    app.state.drain = lambda: hub.drain(max(0.0, settings.drain_s - 1))
+    return app
+
+
+def server_options(settings: Settings) -> ServerOptions:
+    """What the settings say about the sockets."""
+    return ServerOptions(
+        host=settings.host,
+        port=settings.port,
+        max_text_bytes=settings.max_text_bytes,
+        max_binary_bytes=settings.max_binary_bytes,
+        drain_s=settings.drain_s,
+    )
+
+
+def _hub_options(settings: Settings) -> HubOptions:
+    return HubOptions(
+        max_conversations=settings.max_conversations,
+        lead_ms=settings.lead_ms,
+        resume_window_s=settings.resume_window_s,
+    )
+
+
+def _connection_options(settings: Settings) -> ConnectionOptions:
+    return ConnectionOptions(
+        idle_timeout_s=settings.idle_timeout_s,
+        max_text_bytes=settings.max_text_bytes,
+        max_binary_bytes=settings.max_binary_bytes,
+    )
+
+
+async def _watch_loop() -> None:
+    """Measure how late the loop runs its timers: the first sign of a server with too much to do."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOK_EVERY_S
+        await asyncio.sleep(LOOK_EVERY_S)
+        metrics.LOOP_LAG.observe(max(0.0, loop.time() - due))

@@ -60,7 +60,7 @@ def load(kind: Kind, name: str) -> type[Any]:
         if (error.name or "").partition(".")[0] == point.module.partition(".")[0]:
             raise ConfigError(f"{kind} engine {name!r}: {point.value} does not exist") from error
         raise EngineUnavailable(
-            f"{kind} engine {name!r} needs the package {error.name!r}, which is not installed{_remedy(point)}"
+            f"{kind} engine {name!r} needs the package {error.name!r}, which is not installed"
         ) from error
     except (ImportError, OSError) as error:  # a shared library that the backend wants is missing or does not fit
         raise EngineUnavailable(f"{kind} engine {name!r} cannot be loaded: {error}") from error
@@ -79,11 +79,3 @@ def not_found(kind: Kind, name: str, names: Mapping[str, object]) -> ClientError
 
 def _is_ours(point: EntryPoint) -> bool:
     return point.module.partition(".")[0] == _OURS
-
-
-def _remedy(point: EntryPoint) -> str:
-    """How to install what is missing; ours have an extra of the engine's name."""
-    if not _is_ours(point) or point.dist is None:
-        return ""
-    extras = point.dist.metadata.get_all("Provides-Extra") or []
-    return f": pip install 'voicesrv[{point.name}]'" if point.name in extras else ""

@@ -34,13 +34,15 @@ from voicesrv.errors import ClientError, ConfigError
 PREFIX = "VOICESRV_"
 CONFIG_VARIABLE = "VOICESRV_CONFIG"
 """Names the settings file where no flag does."""
+TOKEN_VARIABLE = "VOICESRV_TOKEN"
+"""Holds the key that the commands which are clients show to a server; no setting of the server."""
 DEFAULT_FILE = Path("voicesrv.toml")
 """Read from the current folder where it exists and no other file is named."""
+DEFAULT_AGENT = DEFAULT.name
+"""The agent of clients that name none; it always exists."""
 
 _SECRET = ("key", "token", "secret", "password")
 """Values of an engine's table with one of these in their name are never shown."""
-_MIN_KEY_LENGTH = 8
-"""Characters; what is shorter can be guessed over the network."""
 
 _Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 _List = Annotated[tuple[str, ...], NoDecode]
@@ -68,7 +70,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65_535)
     """TCP port to listen on; 0 takes a free one."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(default=(), repr=False)
-    """Keys that clients may show, comma-separated; empty asks for none."""
+    """Keys that clients may show, comma-separated, each ``KEY``, ``NAME:KEY`` or, for one that may do no
+    more than that, ``NAME+SCOPE+SCOPE:KEY``; empty asks for none."""
     open_access: bool = False
     """Serve an address that others can reach without any key."""
     allowed_origins: _List = ()
@@ -101,11 +104,14 @@ class Settings(BaseSettings):
     """Largest text message, in bytes."""
     max_binary_bytes: int = Field(default=1024 * 1024, ge=1024, le=64 * 1024 * 1024)
     """Largest binary message, in bytes."""
+    state_dir: str = ""
+    """Folder in which conversations are kept while the server restarts, for ``resume_window_s``. Empty:
+    ``voicesrv`` in the user's state folder."""
     drain_s: _Seconds = 10.0
     """Seconds that open connections get to finish when the server is told to stop."""
     log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
     """Least severity that is logged."""
-    agents: dict[str, Agent] = Field(default_factory=lambda: {DEFAULT.name: DEFAULT})
+    agents: dict[str, Agent] = Field(default_factory=lambda: {DEFAULT_AGENT: DEFAULT})
     """Named agents, ``[agents.NAME]``; clients that name none get ``default``."""
     engines: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     """Options of engines, ``[engines.NAME]``; ``voicesrv engines NAME`` lists what each takes."""
@@ -129,6 +135,13 @@ class Settings(BaseSettings):
     def warnings(self) -> tuple[str, ...]:
         """What looked like a mistake while the sources were read, a sentence each."""
         return self._warnings
+
+    @property
+    def state_folder(self) -> Path:
+        """Where conversations are kept while the server restarts."""
+        if self.state_dir:
+            return Path(self.state_dir)
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "voicesrv"
 
     def origin(self, name: str) -> str:
         """Where a value came from: a flag, a variable, a file, or ``default``.
@@ -167,8 +180,8 @@ class Settings(BaseSettings):
     def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         for place, key in enumerate(keys, 1):
             text = key.get_secret_value()
-            if len(text) < _MIN_KEY_LENGTH or not text.isascii() or not text.isprintable() or " " in text:
-                raise ValueError(f"key {place} is not {_MIN_KEY_LENGTH} or more visible ASCII characters")
+            if not text or not text.isascii() or not text.isprintable() or " " in text:
+                raise ValueError(f"key {place} is not visible ASCII characters alone, so no header could hold it")
         return keys
 
     @field_validator("stt", "llm", "tts", "voice", "language")
@@ -186,7 +199,7 @@ class Settings(BaseSettings):
         if not isinstance(value, dict):
             return value
         agents = {str(name): _agent(str(name), table) for name, table in value.items()}
-        return {DEFAULT.name: DEFAULT, **agents}
+        return {DEFAULT_AGENT: DEFAULT, **agents}
 
     @model_validator(mode="after")
     def _check_reach(self) -> Self:
@@ -234,6 +247,11 @@ def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> 
     return settings
 
 
+def environment() -> Mapping[str, str]:
+    """The variables of this process, for those who look for the keys of language models in them."""
+    return os.environ
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address or name."""
     try:
@@ -258,7 +276,11 @@ def _read_file(config: Path | None) -> tuple[Path, dict[str, Any]]:
 def _unknown_variables() -> Iterator[str]:
     for name in sorted(os.environ):
         field = name.removeprefix(PREFIX).lower()
-        if not name.startswith(PREFIX) or name == CONFIG_VARIABLE or field.partition("__")[0] in Settings.model_fields:
+        if (
+            not name.startswith(PREFIX)
+            or name in (CONFIG_VARIABLE, TOKEN_VARIABLE)
+            or field.partition("__")[0] in Settings.model_fields
+        ):
             continue
         near = difflib.get_close_matches(field, Settings.model_fields, n=1)
         yield f"{name} sets nothing" + (f"; did you mean {PREFIX}{near[0].upper()}?" if near else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from voicesrv.engines.llm_choice import choose
 from voicesrv.errors import ClientError, ConfigError, EngineUnavailable, VoicesrvError
 from voicesrv.metrics import ENGINE_FAILURES
 from voicesrv.plugins import KINDS, Kind
-from voicesrv.settings import Settings, masked
+from voicesrv.settings import Settings, environment, masked
 
 AUTO = "auto"
 _AUTO: Mapping[Kind, tuple[str, ...]] = {"stt": ("pocketsphinx",), "tts": ("espeak",)}
@@ -80,7 +81,10 @@ class EngineShelf:
         self._choosing = asyncio.Lock()
         self._tasks = asyncio.TaskGroup()
         self._closing = asyncio.Event()
-        names = {name for kind in KINDS for name in plugins.available(kind)}
+        self._are_options_checked = False
+        # Looked up once: it reads the metadata of every installed package, some 10 ms for each kind.
+        self._available = {kind: plugins.available(kind) for kind in KINDS}
+        names = {name for available in self._available.values() for name in available}
         for name in settings.engines:
             if name not in names:
                 raise ConfigError(
@@ -96,7 +100,8 @@ class EngineShelf:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._closing.set()
-        await self._tasks.__aexit__(exc_type, exc, traceback)
+        # Without the exception, which the group would wrap, and cancel the engines instead of leaving them.
+        await self._tasks.__aexit__(None, None, None)
 
     @overload
     async def get(self, kind: Literal["vad"], name: str = ...) -> Vad: ...
@@ -139,8 +144,12 @@ class EngineShelf:
             What is missing, a sentence each; empty when the server is ready.
 
         Raises:
-            ConfigError: a setting of an engine makes no sense, or names an engine that is not installed.
+            ConfigError: a setting of an engine, also of one that is not opened, makes no sense, or names
+                an engine that is not installed.
         """
+        if not self._are_options_checked:
+            await asyncio.to_thread(self._check_options)
+            self._are_options_checked = True
 
         async def problem(kind: Kind) -> str | None:
             try:
@@ -165,7 +174,7 @@ class EngineShelf:
 
     def _names(self, kind: Kind) -> list[str]:
         opened = [name for of, name in self._slots if of == kind]
-        return list(dict.fromkeys([*plugins.available(kind), *opened]))
+        return list(dict.fromkeys([*self._available[kind], *opened]))
 
     def _choice(self, kind: Kind, name: str) -> EngineChoice:
         wanted: str = getattr(self._settings, kind)
@@ -188,7 +197,8 @@ class EngineShelf:
             name, _ = self._auto.get("llm", ("", ""))
             slot = self._slots.get(("llm", name))
             if slot is None or slot.failure is not None:
-                self._auto["llm"] = await choose(self._settings)
+                base_url = str(self._settings.engines.get(_ANY_MODEL, {}).get("base_url", ""))
+                self._auto["llm"] = await choose(environment(), own_port=self._settings.port, base_url=base_url)
             return self._auto["llm"][0]
 
     async def _first(self, kind: Kind) -> Engine:
@@ -206,9 +216,9 @@ class EngineShelf:
 
     async def _open(self, kind: Kind, name: str) -> Engine:
         entry, _, model = name.partition(":")
-        if entry not in plugins.available(kind):
+        if entry not in self._available[kind]:
             if kind != "llm" or not model:
-                raise plugins.not_found(kind, name, plugins.available(kind))
+                raise plugins.not_found(kind, name, self._available[kind])
             entry, model = _ANY_MODEL, name
         now = asyncio.get_running_loop().time()
         slot = self._slots.get((kind, name))
@@ -258,6 +268,14 @@ class EngineShelf:
         loaded = plugins.load(kind, entry)
         engine: Engine = loaded(model, self._options(kind, entry, loaded.Options))
         return engine
+
+    def _check_options(self) -> None:
+        """Check all tables, so that a mistake stops the start and not the first who names that engine."""
+        for entry in self._settings.engines:
+            for kind in KINDS:
+                if entry in self._available[kind]:
+                    with contextlib.suppress(EngineUnavailable):  # it can be told only when it is installed
+                        self._options(kind, entry, plugins.load(kind, entry).Options)
 
     def _options(self, kind: Kind, entry: str, of: type[Any]) -> Any:
         """The operator's options for an engine, checked against its dataclass."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from voicesrv.cli import app as module
 from voicesrv.errors import ClientError, Code, ConfigError, EngineUnavailable
@@ -34,8 +35,8 @@ def test_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
-    done = run(command, "--help")
-    assert done.returncode == 0
+    done = CliRunner().invoke(module.app, [command, "--help"])
+    assert done.exit_code == 0
     assert "Usage" in done.stdout
 
 

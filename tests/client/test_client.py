@@ -7,14 +7,14 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from tests.client.conftest import Peer, Scripted
+from tests.client.scripted import Peer, scripted
 from voicesrv.client import Closed, ProtocolError, Refused, Unreachable, VoiceClient
 from voicesrv.client.events import Audio, AudioStart, Ready
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_conversation_from_ready_to_close(scripted: Scripted) -> None:
+async def test_a_conversation_from_ready_to_close() -> None:
     async def converse(peer: Peer) -> None:
         assert peer.query == {"mode": "converse", "interim": "false"}
         assert peer.headers["Authorization"] == "Bearer key"
@@ -39,7 +39,7 @@ async def test_a_conversation_from_ready_to_close(scripted: Scripted) -> None:
         assert (client.reconnections, client.lost_ms) == (0, 0)
 
 
-async def test_every_command_on_the_wire(scripted: Scripted) -> None:
+async def test_every_command_on_the_wire() -> None:
     heard = []
 
     async def listen(peer: Peer) -> None:
@@ -81,7 +81,7 @@ async def test_every_command_on_the_wire(scripted: Scripted) -> None:
     ]
 
 
-async def test_leaving_closes_the_connection(scripted: Scripted) -> None:
+async def test_leaving_closes_the_connection() -> None:
     codes = []
 
     async def listen(peer: Peer) -> None:
@@ -105,7 +105,7 @@ async def test_a_bad_address_or_encoding_is_refused_before_anything_is_opened() 
         VoiceClient("http://localhost", encoding="mp3")
 
 
-async def test_entering_says_why_it_cannot(scripted: Scripted) -> None:
+async def test_entering_says_why_it_cannot() -> None:
     async def not_ours(peer: Peer) -> None:
         await peer.say("hello")
 

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from tests.client.conftest import Peer, Scripted
+from tests.client.scripted import Peer, scripted
 from voicesrv.client.errors import Closed, Refused, Unreachable
 from voicesrv.client.events import Audio, Pong, Ready, ReplyText, ServerEvent, TurnStart
 from voicesrv.client.link import Link, Upkeep
@@ -42,7 +42,7 @@ async def rest(link: Link) -> Sequence[ServerEvent | Audio]:
     return events
 
 
-async def test_comes_back_after_a_drop_and_says_the_audio_again(scripted: Scripted) -> None:
+async def test_comes_back_after_a_drop_and_says_the_audio_again() -> None:
     audio = bytes(range(256)) * 25  # 200 ms
     queries: list[dict[str, str]] = []
     again: list[bytes] = []
@@ -78,7 +78,7 @@ async def test_comes_back_after_a_drop_and_says_the_audio_again(scripted: Script
     assert link.lost_ms == 0
 
 
-async def test_audio_given_while_down_is_sent_once_back(scripted: Scripted) -> None:
+async def test_audio_given_while_down_is_sent_once_back() -> None:
     given = asyncio.Event()
     heard: list[bytes] = []
 
@@ -105,7 +105,7 @@ async def test_audio_given_while_down_is_sent_once_back(scripted: Scripted) -> N
     assert heard == [b"a" * 320 + b"b" * 320]
 
 
-async def test_a_command_waits_for_the_connection_to_be_back(scripted: Scripted) -> None:
+async def test_a_command_waits_for_the_connection_to_be_back() -> None:
     heard = []
 
     async def drops(peer: Peer) -> None:
@@ -129,7 +129,7 @@ async def test_a_command_waits_for_the_connection_to_be_back(scripted: Scripted)
 
 
 @pytest.mark.parametrize("code", [1011, 1012, 1013, 4001, 4002, 4004])
-async def test_comes_back_from_codes_that_say_so(scripted: Scripted, code: int) -> None:
+async def test_comes_back_from_codes_that_say_so(code: int) -> None:
     async def closes(peer: Peer) -> None:
         await peer.ready()
         await peer.socket.close(code)
@@ -145,7 +145,7 @@ async def test_comes_back_from_codes_that_say_so(scripted: Scripted, code: int) 
 
 
 @pytest.mark.parametrize(("code", "reason"), [(4501, "unauthorized"), (4509, "superseded"), (1009, "too_large")])
-async def test_stays_away_from_codes_that_say_so(scripted: Scripted, code: int, reason: str) -> None:
+async def test_stays_away_from_codes_that_say_so(code: int, reason: str) -> None:
     async def closes(peer: Peer) -> None:
         await peer.ready()
         await peer.socket.close(code, reason)
@@ -164,7 +164,7 @@ async def test_stays_away_from_codes_that_say_so(scripted: Scripted, code: int, 
             await link.send({"type": "cancel"})
 
 
-async def test_a_drop_is_the_end_where_coming_back_is_off(scripted: Scripted) -> None:
+async def test_a_drop_is_the_end_where_coming_back_is_off() -> None:
     async def drops(peer: Peer) -> None:
         await peer.ready()
         peer.drop()
@@ -177,7 +177,7 @@ async def test_a_drop_is_the_end_where_coming_back_is_off(scripted: Scripted) ->
         assert caught.value.code == 1006
 
 
-async def test_begins_anew_where_state_is_lost(scripted: Scripted) -> None:
+async def test_begins_anew_where_state_is_lost() -> None:
     queries: list[dict[str, str]] = []
     heard: list[Any] = []
 
@@ -225,7 +225,7 @@ async def test_begins_anew_where_state_is_lost(scripted: Scripted) -> None:
     ]
 
 
-async def test_asks_again_to_finish_after_a_drop(scripted: Scripted) -> None:
+async def test_asks_again_to_finish_after_a_drop() -> None:
     async def drops(peer: Peer) -> None:
         await peer.ready()
         assert await peer.hear_command() == {"type": "close"}
@@ -244,7 +244,7 @@ async def test_asks_again_to_finish_after_a_drop(scripted: Scripted) -> None:
         assert [type(e) for e in await rest(link)] == [Ready, Pong]
 
 
-async def test_says_something_before_the_idle_limit_and_keeps_the_answer_to_itself(scripted: Scripted) -> None:
+async def test_says_something_before_the_idle_limit_and_keeps_the_answer_to_itself() -> None:
     async def listens(peer: Peer) -> None:
         await peer.ready()
         ping = await peer.hear_command()
@@ -326,7 +326,7 @@ async def test_a_server_that_is_gone_for_good() -> None:
     assert waits.asked == [0.25]
 
 
-async def test_closing_releases_who_waits(scripted: Scripted) -> None:
+async def test_closing_releases_who_waits() -> None:
     async def drops(peer: Peer) -> None:
         await peer.ready()
         peer.drop()

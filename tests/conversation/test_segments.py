@@ -130,6 +130,16 @@ class TestCode:
     def test_backticks_within_a_line_are_no_block(self) -> None:
         assert spoken("```ls``` lists files. Good.") == ["ls lists files.", "Good."]
 
+    def test_a_block_after_a_flush(self) -> None:
+        segmenter = Segmenter()
+        found = (
+            segmenter.feed("Look.\n")
+            + segmenter.flush()
+            + segmenter.feed("```\nx. y.\n``")
+            + segmenter.feed("`\nDone.")
+        )
+        assert [segment.text for segment in found + segmenter.flush()] == ["Look.", "Done."]
+
     def test_code_is_not_kept(self) -> None:
         segmenter = Segmenter()
         segmenter.feed("```\n")

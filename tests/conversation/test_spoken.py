@@ -191,4 +191,4 @@ def test_time_grows_with_the_length_and_not_with_its_square(unit: str) -> None:
         return min(times)
 
     # Sixteen times the text: linear is 16 times the time, quadratic is 256 times.
-    assert seconds(64_000) < 80 * max(seconds(4_000), 0.0005)
+    assert seconds(32_000) < 80 * max(seconds(2_000), 0.0005)

@@ -1,50 +1,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.engines.virtual_loop import now_ms, run
 from voicesrv.engines.base import PAUSE, LlmOptions, Pause, Samples, Speech, SttOptions, TextDelta, TtsOptions
 from voicesrv.engines.null import MARK_SAMPLES, NullLlm, NullOptions, NullStt, NullTts, NullVad, read_marks
 
 SILENCE = np.zeros(320, np.int16)
 SPEECH = np.full(320, 2000, np.int16)
-T = TypeVar("T")
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Jumps to the next timer instead of waiting for it: times are exact, and nothing sleeps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._now = 0.0
-        selector: Any = self._selector  # type: ignore[attr-defined]
-        poll = selector.select
-
-        def select(timeout: float | None = None) -> Any:
-            self._now += timeout or 0
-            return poll(0)
-
-        selector.select = select
-
-    def time(self) -> float:
-        return self._now
-
-
-def run(main: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
-
-
-def now_ms() -> int:
-    return round(asyncio.get_running_loop().time() * 1000)
 
 
 class TestVad:

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import uvloop
+
 from voicesrv.bench import wire
 from voicesrv.bench.caller import Caller, Callers, IdleCaller, frames, tone
 from voicesrv.bench.continuity import MarkedAudio
@@ -36,6 +38,8 @@ SPEECH_S = 1.5
 _CONNECT_S = 10.0
 _LOOK_S = 0.01
 """Callers that have joined meanwhile are looked for this often."""
+_REST_S = 0.001
+"""Least time to wait: the loop's timers are no finer, and what falls due meanwhile goes out together."""
 _BATCH = 64
 """Messages sent at most before what came in is looked at."""
 
@@ -100,11 +104,13 @@ class Line(asyncio.Protocol):
                 self.caller.hear_event(payload, now)
             elif opcode == wire.PING:
                 self._transport.write(wire.frame(wire.PONG, payload))
+            elif opcode == wire.CLOSE:
+                self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.joined.done():
             self.joined.set_exception(exc or ConnectionResetError("closed before the upgrade"))
-        if not self._leaving:
+        if self._upgrade is None and not self._leaving:
             self.caller.lost_connection()
 
     def send_next(self, now: float) -> None:
@@ -209,7 +215,7 @@ class Load:
                 heapq.heapreplace(due, (at + interval_s, place, line))
                 now = time.perf_counter()
             wait_s = min(due[0][0] if due else end, end) - now
-            await asyncio.sleep(max(0.0, min(wait_s, _LOOK_S)))
+            await asyncio.sleep(min(max(wait_s, _REST_S), _LOOK_S) if wait_s > 0 else 0)
 
 
 def voice(plan: Plan) -> tuple[list[bytes], bytes]:
@@ -231,7 +237,8 @@ def main() -> None:
     def tell(what: str) -> None:
         print(what, flush=True)
 
-    samples = asyncio.run(Load(plan).run(tell))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        samples = runner.run(Load(plan).run(tell))
     print(samples.to_json(), flush=True)
 
 

@@ -33,15 +33,20 @@ def cpu_s(pids: Iterable[int], proc: Path = Path("/proc")) -> float:
     return ticks / _TICKS_PER_S
 
 
-def pss_kb(pids: Iterable[int], proc: Path = Path("/proc")) -> int:
-    """Memory in KiB, pages that several processes share counted in parts (PSS)."""
+def own_kb(pids: Iterable[int], proc: Path = Path("/proc")) -> int:
+    """Memory in KiB, without that of mapped files; pages that several of them share count once.
+
+    Files, such as libraries, are left out because the share of them that counts as a process's own (PSS)
+    shrinks whenever another process maps them as well.
+    """
     total = 0
     for pid in pids:
         try:
             text = (proc / str(pid) / "smaps_rollup").read_text()
         except (FileNotFoundError, ProcessLookupError):  # it has just ended
             continue
-        total += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+        sizes = {line.split()[0]: int(line.split()[1]) for line in text.splitlines()[1:]}
+        total += sizes["Pss_Anon:"] + sizes["Pss_Shmem:"]
     return total
 
 

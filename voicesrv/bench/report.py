@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
 from voicesrv.bench.stats import IdleResult, Result, Spread, largest_held
@@ -42,6 +44,19 @@ def table(results: Sequence[Result]) -> Table:
         ]
         shown.add_row(*cells)
     return shown
+
+
+def text(results: Sequence[Result], idle: IdleResult | None, width: int = 200) -> str:
+    """Everything as lines."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(table(results))
+    lines = [verdict(results), *faults([*results, *([idle] if idle else [])])]
+    if idle:
+        lines.insert(1, idle_line(idle))
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().rstrip()
 
 
 def idle_line(result: IdleResult) -> str:

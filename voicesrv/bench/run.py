@@ -56,7 +56,7 @@ class Usage:
 
     cpu_s: float | None = None
     grown_kb: float | None = None
-    """Memory (PSS) over what it was before anybody called, in KiB."""
+    """Memory over what it was before anybody called, in KiB."""
 
 
 def run_load(options: BenchOptions, callers: int) -> Result:
@@ -180,7 +180,7 @@ def _generate(plan: Plan, server: int | None) -> tuple[Samples, Usage]:
     cores = sorted(os.sched_getaffinity(0))[1:]
     n_parts = max(1, min(len(cores), math.ceil(plan.callers / _CALLERS_PER_CORE)))
     samples = Samples()
-    idle_kb = procfs.pss_kb(procfs.tree(server)) if server is not None else 0
+    idle_kb = procfs.own_kb(procfs.tree(server)) if server is not None else 0
     with ExitStack() as stack:
         generators = []
         for part, (first, callers) in enumerate(shares(plan.callers, n_parts)):
@@ -193,7 +193,7 @@ def _generate(plan: Plan, server: int | None) -> tuple[Samples, Usage]:
         usage = Usage()
         if server is not None:
             pids = procfs.tree(server)
-            usage = Usage(procfs.cpu_s(pids) - cpu_before, procfs.pss_kb(pids) - idle_kb)
+            usage = Usage(procfs.cpu_s(pids) - cpu_before, procfs.own_kb(pids) - idle_kb)
         for generator in generators:
             samples.add_json(generator.line())
     return samples, usage

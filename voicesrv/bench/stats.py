@@ -71,7 +71,7 @@ class Result:
     cpu_cores: float | None = None
     """Cores that the server's processes kept busy."""
     kb_per_conversation: float | None = None
-    """Memory (PSS) over that of the idle server, in KiB."""
+    """Memory over that of the idle server, in KiB."""
     faults: Mapping[str, int] = field(default_factory=dict)
     """What was lost or failed, counted by kind."""
 
@@ -110,7 +110,7 @@ class IdleResult:
     pong: Spread
     """From ``ping`` to ``pong``, in ms."""
     kb_per_connection: float | None = None
-    """Memory (PSS) over that of the server without them, in KiB."""
+    """Memory over that of the server without them, in KiB."""
     cpu_percent: float | None = None
     """Of one core."""
     faults: Mapping[str, int] = field(default_factory=dict)

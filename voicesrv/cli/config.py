@@ -17,7 +17,7 @@ def config(
     config: ConfigFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object: path to value and origin.")] = False,
 ) -> None:
-    """Show every setting in force and where it came from; secrets are masked."""
+    """Show every setting in force and its origin; secrets are masked."""
     settings = read_settings(config)
     rows = {path: (value, settings.origin(path)) for path, value in settings.shown().items()}
     if as_json:

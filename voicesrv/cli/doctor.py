@@ -35,7 +35,7 @@ class Finding:
 
 
 def doctor(config: ConfigFile = None) -> None:
-    """Examine this installation: packages, engines, port, audio devices, keys (by name, never by value)."""
+    """Examine this installation, and say what is in the way."""
     from rich.console import Console
     from rich.text import Text
 
@@ -74,8 +74,13 @@ def _machine() -> Iterator[Finding]:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
+    from voicesrv.engines.llm_choice import HOSTED
+    from voicesrv.settings import environment
+
     set_here = [f"{path} ({settings.origin(path)})" for path in settings.shown() if settings.origin(path) != "default"]
     yield Finding("settings", "set are " + ", ".join(set_here) if set_here else "all are at their defaults")
+    for hosted in HOSTED:
+        yield from (Finding("keys", f"{name} is set") for name in hosted.keys if environment().get(name))
     keys = f"{len(settings.api_keys)} for clients" if settings.api_keys else "none asked of clients"
     yield Finding("keys", keys)
 
@@ -139,9 +144,7 @@ def _audio() -> Iterator[Finding]:
         yield Finding("audio", "no microphone and speaker for voicesrv talk: pip install 'voicesrv[mic]'")
         return
     except OSError:
-        yield Finding(
-            "audio", "sounddevice is installed, the PortAudio library is not (Debian: libportaudio2)", well=False
-        )
+        yield Finding("audio", "sounddevice is installed, the PortAudio library is not (Debian: libportaudio2)")
         return
     for kind in ("input", "output"):
         try:

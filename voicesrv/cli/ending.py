@@ -1,4 +1,4 @@
-"""How commands that hold a conversation end: never with a traceback."""
+"""How a command that holds a conversation ends: never with a traceback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from voicesrv.client import VoiceClientError
-from voicesrv.errors import ConfigError, VoicesrvError
+from voicesrv.errors import VoicesrvError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
@@ -26,12 +26,11 @@ def run(conversation: Coroutine[Any, Any, None]) -> None:
         asyncio.run(conversation)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
-    except VoicesrvError:
-        raise
-    except VoiceClientError as error:
-        raise VoicesrvError(str(error)) from error
-    except BaseExceptionGroup as group:
-        raise _explained(first(group)) from None
+    except Exception as error:
+        fault = first(error)
+        if isinstance(fault, VoiceClientError):
+            raise VoicesrvError(str(fault)) from error
+        raise fault from None
 
 
 def first(error: BaseException) -> BaseException:
@@ -39,12 +38,3 @@ def first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _explained(fault: BaseException) -> BaseException:
-    return VoicesrvError(str(fault)) if isinstance(fault, VoiceClientError) else fault
-
-
-def checked_url(error: ValueError) -> ConfigError:
-    """An address or option that cannot be right."""
-    return ConfigError(str(error))

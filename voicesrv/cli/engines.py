@@ -25,7 +25,7 @@ def engines(
     config: ConfigFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
 ) -> None:
-    """List the engines that are installed, or tell what one of them can do."""
+    """List engines, or tell what one of them can do."""
     settings = read_settings(config)
     if name:
         _tell(name, settings, as_json)
@@ -89,15 +89,17 @@ def _tell(name: str, settings: Settings, as_json: bool) -> None:
         return
 
     from rich.console import Console
+    from rich.padding import Padding
 
     console = Console(highlight=False, markup=False)
-    for kind, each in told.items():
-        console.print(f"{name}, {kind}", style="bold")
+    for title, each in told.items():
+        console.print(f"{name}, {title}", style="bold")
         for key, value in each["capabilities"].items():
-            console.print(f"  {key}: {', '.join(value) if isinstance(value, list | tuple) else value}")
+            shown = ", ".join(value) if isinstance(value, list | tuple) else str(value)
+            console.print(Padding(f"{key}: {shown}", (0, 0, 0, 2)))
         for option, (default, meaning) in each["options"].items():
-            console.print(f"  [engines.{entry}] {option} = {default}", style="cyan")
-            console.print(f"      {meaning}")
+            console.print(Padding(f"[engines.{entry}] {option} = {default}", (0, 0, 0, 2)), style="cyan")
+            console.print(Padding(meaning, (0, 0, 0, 6)))
 
 
 async def _capabilities(kind: Kind, name: str, settings: Settings) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from voicesrv.cli.reach import Token, Url
+from voicesrv.cli.choices import Agent, EagerMs, EndpointingMs, Interrupt, Language, Llm, Stt, Token, Tts, Url, Voice
 from voicesrv.cli.start import ConfigFile
 
 
@@ -16,31 +16,36 @@ def pipe(
     token: Token = None,
     mode: Annotated[
         Literal["converse", "listen", "speak"],
-        typer.Option(help="listen gives transcripts alone; speak reads lines of text from stdin and says them."),
+        typer.Option(help="listen: transcripts alone; speak: stdin is lines of text, which are said."),
     ] = "converse",
     events: Annotated[Path | None, typer.Option(help="Keep every event here, one JSON object a line.")] = None,
-    encoding: Annotated[str, typer.Option(help="Of stdin: linear16, mulaw, alaw or float32.")] = "linear16",
-    rate: Annotated[int, typer.Option(help="Of stdin, in Hz.")] = 16000,
-    channels: Annotated[int, typer.Option(help="Of stdin.")] = 1,
-    output_encoding: Annotated[str, typer.Option(help="Of stdout: linear16, mulaw or alaw.")] = "linear16",
-    output_rate: Annotated[int, typer.Option(help="Of stdout, in Hz.")] = 24000,
-    agent: Annotated[str | None, typer.Option(help="Whom to talk to, as the server names them.")] = None,
-    language: Annotated[str | None, typer.Option(help="BCP-47 tag of what is said, or auto.")] = None,
-    voice: Annotated[str | None, typer.Option(help="Voice of the replies.")] = None,
-    stt: Annotated[str | None, typer.Option(help="Recogniser.")] = None,
-    llm: Annotated[str | None, typer.Option(help="Language model.")] = None,
-    tts: Annotated[str | None, typer.Option(help="Synthesiser.")] = None,
-    endpointing_ms: Annotated[int, typer.Option(help="Silence that ends a turn.")] = 300,
-    eager_ms: Annotated[int, typer.Option(help="Silence after which a reply is prepared; 0 never does.")] = 0,
-    interrupt: Annotated[bool, typer.Option("--interrupt/--no-interrupt", help="Whether speech stops a reply.")] = True,
+    encoding: Annotated[
+        Literal["linear16", "mulaw", "alaw", "float32"], typer.Option(help="Of the audio on stdin.")
+    ] = "linear16",
+    rate: Annotated[int, typer.Option(min=8000, max=48000, help="Of the audio on stdin, in Hz.")] = 16000,
+    channels: Annotated[int, typer.Option(min=1, max=2, help="Of the audio on stdin.")] = 1,
+    output_encoding: Annotated[
+        Literal["linear16", "mulaw", "alaw"], typer.Option(help="Of the audio on stdout.")
+    ] = "linear16",
+    output_rate: Annotated[int, typer.Option(help="Of the audio on stdout, in Hz.")] = 24000,
+    agent: Agent = None,
+    language: Language = None,
+    voice: Voice = None,
+    stt: Stt = None,
+    llm: Llm = None,
+    tts: Tts = None,
+    endpointing_ms: EndpointingMs = 300,
+    eager_ms: EagerMs = 0,
+    interrupt: Interrupt = True,
     config: ConfigFile = None,
 ) -> None:
-    """Have a conversation through stdin and stdout: bare audio, no header; the transcript goes to stderr.
+    """Have a conversation through stdin and stdout: bare audio without a header; what is said goes to stderr.
 
     arecord -q -f S16_LE -r 16000 -c 1 | voicesrv pipe | aplay -q -f S16_LE -r 24000 -c 1
     """
     from voicesrv.cli.ending import run
     from voicesrv.cli.piping import pipe_to
+    from voicesrv.cli.reach import Server
 
     options = {
         "mode": mode,
@@ -59,4 +64,4 @@ def pipe(
         "eager_ms": eager_ms,
         "interrupt": interrupt,
     }
-    run(pipe_to(events, url, token, config, options))
+    run(pipe_to(Server(url, token, config), options, events))

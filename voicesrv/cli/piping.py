@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+import json
+import sys
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, TextIO
 
+from voicesrv.cli.reach import Server
+from voicesrv.cli.screen import View
 from voicesrv.cli.streams import Reader, Writer
 from voicesrv.client import VoiceClient
 from voicesrv.client.events import Audio, Clear, Flushed, Ready, ServerEvent
 from voicesrv.client.pacing import Pacer
+from voicesrv.client.protocol import OptionValue, bytes_per_second
+from voicesrv.errors import ConfigError
 
+_CHUNKS_PER_S = 20
+"""Chunks of 50 ms at most: what arrives in smaller ones is passed on as it comes."""
+_HELD_BACK_S = 10
+"""Output that may wait for a slow reader before no more is taken from the server."""
 _BURST_S = 0.5
 """Input that may be sent at once; a file is then sent at real time, as a microphone's audio would come."""
 _LINES_AHEAD = 2
@@ -26,6 +39,45 @@ Show = Callable[[ServerEvent | Audio], object]
 
 class _NobodyReads(Exception):
     """Stdout was closed at its other end."""
+
+
+async def pipe_to(server: Server, options: Mapping[str, OptionValue | None], events: Path | None) -> None:
+    """Hold a conversation between stdin and stdout; what is said goes to stderr.
+
+    Args:
+        server: whom to talk to.
+        options: query parameters of ``native.md``; the mode and the formats of the audio among them.
+        events: keeps every event, one JSON object a line.
+
+    Raises:
+        ConfigError: ``events`` cannot be written, or an option makes no sense.
+        VoiceClientError: the server does not let it in, or is gone for good.
+    """
+    bytes_per_s = bytes_per_second(
+        str(options["encoding"]), int(options["sample_rate"] or 0), int(options["channels"] or 0)
+    )
+    out_per_s = bytes_per_second(str(options["output_encoding"]), int(options["output_sample_rate"] or 0))
+    with _log(events) as log:
+        view = View()
+
+        def show(event: ServerEvent | Audio) -> None:
+            if isinstance(event, ServerEvent) and log is not None:
+                print(json.dumps(event.raw, ensure_ascii=False), file=log, flush=True)
+            for line in view.apply(event):
+                if line.who != "latency":
+                    print(line, file=sys.stderr, flush=True)
+
+        async with server.connected(options) as client:
+            stdin = Reader(sys.stdin.fileno(), bytes_per_s // _CHUNKS_PER_S)
+            pipe = Pipe(client, stdin, Writer(sys.stdout.fileno(), _HELD_BACK_S * out_per_s), show)
+            await (pipe.dictate() if options["mode"] == "speak" else pipe.converse(bytes_per_s))
+
+
+def _log(path: Path | None) -> AbstractContextManager[TextIO | None]:
+    try:
+        return path.open("w", encoding="utf-8") if path else nullcontext()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 class Pipe:
@@ -51,13 +103,13 @@ class Pipe:
 
         A stdout that is closed ends it quietly.
         """
-        await self._run(lambda: self._send_audio(bytes_per_s))
+        await self._run(self._send_audio(bytes_per_s))
 
     async def dictate(self) -> None:
         """Have each line of stdin spoken; otherwise as ``converse``."""
-        await self._run(self._send_lines)
+        await self._run(self._send_lines())
 
-    async def _run(self, send: Callable[[], Awaitable[None]]) -> None:
+    async def _run(self, send: Coroutine[Any, Any, None]) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 others = [tasks.create_task(self._send(send)), tasks.create_task(self._watch())]
@@ -68,8 +120,8 @@ class Pipe:
         except* _NobodyReads:
             pass
 
-    async def _send(self, send: Callable[[], Awaitable[None]]) -> None:
-        await send()
+    async def _send(self, send: Coroutine[Any, Any, None]) -> None:
+        await send
         await self._client.close()
 
     async def _watch(self) -> None:
@@ -116,7 +168,7 @@ class Pipe:
             self._room.release()
 
 
-async def lines(stdin: Reader) -> AsyncGenerator[str, None]:
+async def lines(stdin: AsyncIterable[bytes]) -> AsyncGenerator[str, None]:
     """Cut bytes as they arrive into lines of UTF-8 text, the last one with or without its end."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     rest = ""

@@ -6,54 +6,74 @@ import asyncio
 import http.client
 import json
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from voicesrv.cli.start import read_settings
+from voicesrv.client import Upkeep, VoiceClient
+from voicesrv.client.protocol import OptionValue
+from voicesrv.errors import ConfigError
 
-Url = Annotated[
-    str | None,
-    typer.Option("--url", help="Server to talk to; else one on port 8000 of this machine, else one inside this process."),
-]
-Token = Annotated[
-    str | None,
-    typer.Option("--token", envvar="VOICESRV_TOKEN", show_envvar=True, help="Key, where the server asks for one."),
-]
+HOST, PORT = "127.0.0.1", 8000
+_ANSWERS_S = 1.0
+"""A server on this machine that takes longer to say who it is counts as none."""
 
-_HOST, _PORT = "127.0.0.1", 8000
-_PATIENCE_S = 1.0
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server that a command is to talk to."""
+
+    url: str | None
+    """None for one that runs on this machine, else one inside this process."""
+    token: str | None = field(repr=False)
+    config: Path | None
+    """The settings file of a server inside this process."""
+
+    @asynccontextmanager
+    async def connected(self, options: Mapping[str, OptionValue | None]) -> AsyncGenerator[VoiceClient]:
+        """Give a conversation, on a server that runs at least as long.
+
+        Raises:
+            ConfigError: the URL, an option or a setting makes no sense.
+            VoiceClientError: the server does not let it in, or is gone.
+            EngineUnavailable: a server inside this process has no engines.
+        """
+        async with self._running() as url:
+            try:
+                client = VoiceClient(url, token=self.token, upkeep=Upkeep(), **options)
+            except ValueError as error:
+                raise ConfigError(str(error)) from error
+            async with client:
+                yield client
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncGenerator[str]:
+        if self.url is not None:
+            yield self.url
+        elif await asyncio.to_thread(is_voicesrv, HOST, PORT):
+            yield f"http://{HOST}:{PORT}"
+        else:
+            async with _embedded(self.config) as url:
+                yield url
 
 
 @asynccontextmanager
-async def reachable(url: str | None, config: Path | None) -> AsyncGenerator[str]:
-    """Give the URL of a server: the one named, one that runs here, or one that runs as long as this context.
-
-    Raises:
-        ConfigError: the settings of the embedded server make no sense.
-        EngineUnavailable: it has no engines.
-    """
-    if url is not None:
-        yield url
-        return
-    if await asyncio.to_thread(answers, _HOST, _PORT):
-        yield f"http://{_HOST}:{_PORT}"
-        return
+async def _embedded(config: Path | None) -> AsyncGenerator[str]:
+    # The whole server: nothing of it is loaded where one runs already.
     from voicesrv.app import create_app
-    from voicesrv.transport.server import running
+    from voicesrv.transport.server import ServerOptions, running
 
-    settings = read_settings(config, host=_HOST, port=0, log_level="warning")
-    print(f"voicesrv: no server on port {_PORT}, starting one for this conversation", file=sys.stderr)
-    async with running(create_app(settings), settings) as own:
-        yield own
+    settings = read_settings(config, host=HOST, port=0, api_keys=(), log_level="warning")
+    print(f"voicesrv: no server on port {PORT}; starting one for this conversation", file=sys.stderr)
+    async with running(create_app(settings), ServerOptions(host=HOST, port=0)) as url:
+        yield url
 
 
-def answers(host: str, port: int) -> bool:
-    """Whether a voicesrv runs there: a plain GET of ``/ws`` is told how to connect (``native.md``)."""
-    connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE_S)
+def is_voicesrv(host: str, port: int) -> bool:
+    """Whether one of ours listens there: a plain GET of ``/ws`` is told how to connect (``native.md``)."""
+    connection = http.client.HTTPConnection(host, port, timeout=_ANSWERS_S)
     try:
         connection.request("GET", "/ws")
         body = json.loads(connection.getresponse().read(65_536))

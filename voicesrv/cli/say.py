@@ -32,7 +32,10 @@ def say(
     rate: Annotated[float, typer.Option(min=0.5, max=2.0, help="Speed of speech; 1 is normal.")] = 1.0,
     config: ConfigFile = None,
 ) -> None:
-    """Speak a text: to a file, to stdout, or aloud where stdout is a terminal."""
+    """Speak a text: into a file, to stdout, or aloud.
+
+    It is aloud where stdout is a terminal and no file is named.
+    """
     settings = read_settings(config, tts=tts, voice=voice, language=language)
 
     from voicesrv.engines.base import TtsOptions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -92,18 +92,6 @@ def latency_text(event: Latency) -> str:
     )
 
 
-class Screen(Protocol):
-    """Where events are shown."""
-
-    def __enter__(self) -> object: ...
-
-    def __exit__(self, *exc_info: object) -> object: ...
-
-    def show(self, event: ServerEvent | Audio) -> None:
-        """Show what an event changes."""
-        ...
-
-
 class PlainScreen:
     """A line for each change, for files and pipes: ``you…`` while a turn grows, ``you:`` when it settled."""
 
@@ -118,6 +106,7 @@ class PlainScreen:
         return
 
     def show(self, event: ServerEvent | Audio) -> None:
+        """Show what an event changes."""
         lines = self._view.apply(event)
         if isinstance(event, Transcript) and event.text:
             # The bar stands where the text may still change.
@@ -149,6 +138,7 @@ class LiveScreen:
         self._live.stop()
 
     def show(self, event: ServerEvent | Audio) -> None:
+        """Show what an event changes."""
         for line in self._view.apply(event):
             self._console.print(settled(line))
         self._live.update(growing(self._view))
@@ -172,6 +162,6 @@ def growing(view: View) -> Group:
     return Group(*lines)
 
 
-def screen_for(console: Console) -> Screen:
+def screen_for(console: Console) -> PlainScreen | LiveScreen:
     """The screen that suits where the console writes."""
     return LiveScreen(console) if console.is_terminal else PlainScreen(console)

@@ -36,7 +36,10 @@ def serve(
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Start the server. Keys are set by VOICESRV_API_KEYS or in the settings file, never on a command line."""
+    """Start the server.
+
+    Keys are set by VOICESRV_API_KEYS or in the settings file, never on a command line.
+    """
     settings = read_settings(
         config,
         host=host,
@@ -55,11 +58,14 @@ def serve(
         open_access=open_access,
     )
 
-    from voicesrv.app import create_app
+    from voicesrv.app import create_app, server_options
+    from voicesrv.transport.logs import configure
     from voicesrv.transport.server import serve as serve_app
 
+    configure(settings.log_level)
+    app = create_app(settings)
     print(greeting(settings, _own_command()), file=sys.stderr)
-    serve_app(create_app(settings), settings)
+    serve_app(app, server_options(settings))
 
 
 def greeting(settings: Settings, command: str) -> str:

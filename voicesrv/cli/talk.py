@@ -7,32 +7,33 @@ from typing import Annotated
 
 import typer
 
-from voicesrv.cli.reach import Token, Url
+from voicesrv.cli.choices import Agent, EagerMs, EndpointingMs, Interrupt, Language, Llm, Stt, Token, Tts, Url, Voice
 from voicesrv.cli.start import ConfigFile
 
 
 def talk(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Recordings to say, one after another; else a microphone.")
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Recordings to say; none: the microphone.")
     ] = None,
     url: Url = None,
     token: Token = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep what was played of the replies as a WAV file.")] = None,
-    play: Annotated[bool, typer.Option("--play/--no-play", help="Play replies on the speaker, where there is one.")] = True,
-    agent: Annotated[str | None, typer.Option(help="Whom to talk to, as the server names them.")] = None,
-    language: Annotated[str | None, typer.Option(help="BCP-47 tag of what is said, or auto.")] = None,
-    voice: Annotated[str | None, typer.Option(help="Voice of the replies.")] = None,
-    stt: Annotated[str | None, typer.Option(help="Recogniser.")] = None,
-    llm: Annotated[str | None, typer.Option(help="Language model.")] = None,
-    tts: Annotated[str | None, typer.Option(help="Synthesiser.")] = None,
-    endpointing_ms: Annotated[int, typer.Option(help="Silence that ends a turn.")] = 300,
-    eager_ms: Annotated[int, typer.Option(help="Silence after which a reply is prepared; 0 never does.")] = 0,
-    interrupt: Annotated[bool, typer.Option("--interrupt/--no-interrupt", help="Whether speech stops a reply.")] = True,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Keep the replies, as played, in a WAV file.")] = None,
+    play: Annotated[bool, typer.Option("--play/--no-play", help="Whether to play replies aloud.")] = True,
+    agent: Agent = None,
+    language: Language = None,
+    voice: Voice = None,
+    stt: Stt = None,
+    llm: Llm = None,
+    tts: Tts = None,
+    endpointing_ms: EndpointingMs = 300,
+    eager_ms: EagerMs = 0,
+    interrupt: Interrupt = True,
     config: ConfigFile = None,
 ) -> None:
-    """Talk, and see what is understood, answered, and how long it took."""
+    """Talk, and see what is understood and answered, and how long it took."""
     from voicesrv.cli.ending import run
-    from voicesrv.cli.talking import Sound, talk_to
+    from voicesrv.cli.reach import Server
+    from voicesrv.cli.talking import talk_to
 
     options = {
         "agent": agent,
@@ -45,4 +46,4 @@ def talk(
         "eager_ms": eager_ms,
         "interrupt": interrupt,
     }
-    run(talk_to(files or [], Sound(play, out), url, token, config, options))
+    run(talk_to(Server(url, token, config), options, files or [], aloud=play, out=out))

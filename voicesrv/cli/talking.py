@@ -3,41 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
-from voicesrv.audio.pcm import Samples
+from rich.console import Console
+
+from voicesrv.audio.files import decode, duration_s
+from voicesrv.cli.reach import Server
+from voicesrv.cli.screen import screen_for
+from voicesrv.cli.sound import Sound, microphone
+from voicesrv.cli.ticks import Ticks
 from voicesrv.client import VoiceClient
-from voicesrv.client.events import (
-    Audio,
-    Clear,
-    ReplyEnd,
-    ReplyStart,
-    ServerError,
-    ServerEvent,
-    TurnEnd,
-    TurnStart,
-)
-from voicesrv.client.playout import Playout
+from voicesrv.client.events import Audio, Clear, ReplyEnd, ReplyStart, ServerError, ServerEvent, TurnEnd, TurnStart
+from voicesrv.client.protocol import OptionValue
 
 MESSAGE_MS = 20
-_TICK_S = MESSAGE_MS / 1000
 _MESSAGE_BYTES = 32 * MESSAGE_MS  # 16 kHz linear16
-_PLAYED_BYTES = 48 * MESSAGE_MS  # 24 kHz linear16
 _SILENCE = bytes(_MESSAGE_BYTES)
 _SETTLE_MS = 700
 """Silence after a recording, beyond ``endpointing_ms``, in which a turn has ended or never began."""
 _PATIENCE_MS = 30_000
-"""Silence after which a reply that was due is not waited for any more."""
+"""Silence in which nothing happened, after which a reply that was due is not waited for any more."""
 _DEVICE_S = 0.2
 """What a sound device may still hold when the last audio was given to it."""
 _REPORT_S = 0.2
-"""Between two reports of what was played; what a barge-in cuts is known this exactly."""
+"""Between two reports of what was played: a barge-in cuts the history that exactly."""
 
 Show = Callable[[ServerEvent | Audio], object]
 """Called with every event and every piece of audio."""
-Keep = Callable[[], object]
+
+
+async def talk_to(
+    server: Server, options: Mapping[str, OptionValue | None], files: Sequence[Path], *, aloud: bool, out: Path | None
+) -> None:
+    """Hold a conversation and show it on stdout.
+
+    Args:
+        server: whom to talk to.
+        options: query parameters of ``native.md``, ``endpointing_ms`` among them.
+        files: recordings to say, one after another; none for the microphone, until interrupted.
+        aloud: whether to play replies.
+        out: a WAV file for what was played.
+
+    Raises:
+        ClientError: a recording cannot be read.
+        ConfigError: there is no microphone, or an option makes no sense.
+        VoiceClientError: the server does not let it in, or is gone for good.
+    """
+    for path in files:
+        duration_s(path)  # one that is no recording is found before a server is started
+    with ExitStack() as stack:
+        mic = None if files else stack.enter_context(microphone())
+        sound = stack.enter_context(Sound(aloud=aloud, out=out))
+        async with server.connected(options) as client:
+            screen = screen_for(Console())
+            stack.enter_context(screen)
+            talk = Talk(client, screen.show, sound, int(options["endpointing_ms"] or 0))
+            await talk.run(talk.recordings(files) if mic is None else aiter(mic))
 
 
 @dataclass(slots=True)
@@ -48,13 +72,13 @@ class Exchange:
     """Those that are open."""
     replies: set[int] = field(default_factory=set)
     """Those under way."""
-    due: int = 0
-    """Replies that a turn will get and that have not begun."""
+    due: bool = False
+    """Whether a turn has ended that will get a reply."""
 
     @property
     def idle(self) -> bool:
         """Whether nobody speaks and nobody is about to."""
-        return not self.turns and not self.replies and self.due <= 0
+        return not (self.turns or self.replies or self.due)
 
     def apply(self, event: ServerEvent | Audio) -> None:
         """Take an event."""
@@ -63,87 +87,76 @@ class Exchange:
                 self.turns.add(turn)
             case TurnEnd(turn=turn, text=text):
                 self.turns.discard(turn)
-                if text:
-                    self.due += 1
+                self.due = self.due or text != ""
             case ReplyStart(reply=reply):
                 self.replies.add(reply)
-                self.due = 0  # one reply answers all that was said before it
+                self.due = False  # it answers all that was said before it
             case ReplyEnd(reply=reply):
                 self.replies.discard(reply)
             case ServerError():
-                self.due = 0
+                self.due = False
 
 
 class Talk:
-    """One conversation: what is said, shown, played and kept."""
+    """One conversation: what is said, shown and played."""
 
-    def __init__(self, client: VoiceClient, show: Show, playout: Playout, endpointing_ms: int) -> None:
+    def __init__(self, client: VoiceClient, show: Show, sound: Sound, endpointing_ms: int) -> None:
         """Args:
         client: connected.
         show: called with every event and every piece of audio.
-        playout: where replies wait to be played.
+        sound: where replies are heard.
         endpointing_ms: silence that ends a turn; 0 where nothing but ``finalize`` does.
         """
         self._client = client
         self._show = show
-        self._playout = playout
+        self._sound = sound
         self._endpointing_ms = endpointing_ms
         self._exchange = Exchange()
         self._quiet_ms = 0  # of silence sent since anything happened
 
-    async def run(self, messages: AsyncIterator[bytes], play: Coroutine[Any, Any, None], keep: Keep) -> None:
+    async def run(self, messages: AsyncIterator[bytes]) -> None:
         """Say all messages, hear the server out, and let its replies be played to the end.
 
         Args:
             messages: what the user says, at its own pace.
-            play: takes audio out of the playout until cancelled.
-            keep: called now and then, so that what was played can be kept.
 
         Raises:
             VoiceClientError: the server is gone for good.
         """
         async with asyncio.TaskGroup() as tasks:
             saying = tasks.create_task(self._say(messages))
-            playing = [tasks.create_task(play), tasks.create_task(self._report(keep))]
+            playing = [tasks.create_task(self._sound.play()), tasks.create_task(self._report())]
             await self._listen()
             saying.cancel()
-            await asyncio.sleep(self._playout.waiting_ms / 1000 + _DEVICE_S)
+            await asyncio.sleep(self._sound.playout.waiting_ms / 1000 + _DEVICE_S)
             for task in playing:
                 task.cancel()
-        keep()
+        self._sound.keep()
 
-    async def recordings(self, files: Iterable[Iterator[Samples]]) -> AsyncGenerator[bytes, None]:
-        """Yield the messages of recordings at real time, each followed by silence until all is said and heard.
-
-        Args:
-            files: the blocks of each, mono int16 at 16 kHz.
+    async def recordings(self, files: Sequence[Path]) -> AsyncGenerator[bytes, None]:
+        """Yield recordings at real time, each followed by silence until all is said and heard.
 
         Raises:
-            ClientError: from ``files``, one that cannot be decoded.
+            ClientError: one is damaged.
         """
-        clock = Clock(_TICK_S)
-        for blocks in files:
-            rest = b""
-            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-                rest += block.tobytes()
-                whole = len(rest) - len(rest) % _MESSAGE_BYTES
-                for start in range(0, whole, _MESSAGE_BYTES):
-                    await clock.tick()
-                    yield rest[start : start + _MESSAGE_BYTES]
-                rest = rest[whole:]
-            yield rest
+        ticks = Ticks(MESSAGE_MS / 1000)
+        for path in files:
+            async with aclosing(_messages(path)) as messages:
+                async for message in messages:
+                    await ticks.next()
+                    yield message
             if self._endpointing_ms == 0:
                 await self._client.finalize()
             self._quiet_ms = 0
             while not self._settled():
-                await clock.tick()
+                await ticks.next()
                 yield _SILENCE
                 self._quiet_ms += MESSAGE_MS
 
     def _settled(self) -> bool:
-        if self._playout.waiting_ms:
+        if self._sound.playout.waiting_ms:
             self._quiet_ms = 0
-        elif self._exchange.idle:
+        if self._exchange.idle:
             return self._quiet_ms >= self._endpointing_ms + _SETTLE_MS
         return self._quiet_ms >= _PATIENCE_MS
 
@@ -158,42 +171,31 @@ class Talk:
             self._exchange.apply(event)
             match event:
                 case Audio(reply=reply, pcm=pcm):
-                    self._playout.push(reply, pcm)
+                    self._sound.playout.push(reply, pcm)
                 case Clear(reply=reply):
-                    self._playout.clear(reply)
+                    self._sound.playout.clear(reply)
             self._show(event)
 
-    async def _report(self, keep: Keep) -> None:
+    async def _report(self) -> None:
         told: dict[int, int] = {}
         while True:
             await asyncio.sleep(_REPORT_S)
-            keep()
-            played = self._playout.played_ms()
+            self._sound.keep()
+            played = self._sound.playout.played_ms()
             for reply, played_ms in played.items():
                 if told.get(reply) != played_ms:
                     await self._client.playback(reply, played_ms)
             told = played
 
 
-class Clock:
-    """Ticks at a strict rate: a late tick is followed by earlier ones, not by a later schedule."""
-
-    def __init__(self, period_s: float) -> None:
-        self._period_s = period_s
-        self._next_at: float | None = None
-
-    async def tick(self) -> None:
-        """Wait for the next tick."""
-        now = asyncio.get_running_loop().time()
-        due = now if self._next_at is None else self._next_at
-        self._next_at = due + self._period_s
-        await asyncio.sleep(max(0.0, due - now))
-
-
-async def play_silently(playout: Playout, heard: Callable[[bytes], object]) -> None:
-    """Take the place of a speaker: play at real time, to nobody."""
-    clock = Clock(_TICK_S)
-    while True:
-        await clock.tick()
-        if pcm := playout.pull(_PLAYED_BYTES):
-            heard(pcm)
+async def _messages(path: Path) -> AsyncGenerator[bytes, None]:
+    """Cut a recording into messages; the last is filled up with silence."""
+    rest = b""
+    blocks = decode(path)
+    while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+        rest += block.tobytes()
+        while len(rest) >= _MESSAGE_BYTES:
+            yield rest[:_MESSAGE_BYTES]
+            rest = rest[_MESSAGE_BYTES:]
+    if rest:
+        yield rest.ljust(_MESSAGE_BYTES, b"\0")

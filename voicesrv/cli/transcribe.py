@@ -47,7 +47,7 @@ def transcribe(
     language: Annotated[str | None, typer.Option(help="BCP-47 tag of what is spoken, or auto.")] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Transcribe recordings; the engines run in this process, and no server is needed."""
+    """Transcribe recordings, without a server."""
     asked = {Format.TXT: txt, Format.JSON: as_json, Format.SRT: srt, Format.VTT: vtt}
     formats = [each for each, wanted in asked.items() if wanted] or [Format.TXT]
     if len(formats) > 1:

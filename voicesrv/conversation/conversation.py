@@ -181,7 +181,7 @@ class Conversation:
 
         Its old socket, if it still has one, is closed as superseded.
         """
-        missed = self.journal.since(after, participant.id, has)
+        missed = self.journal.since(after, participant.id, has, audio=participant.options.mode != "listen")
         if missed is None:
             return False
         if participant.outbox is not None:
@@ -272,7 +272,8 @@ class Conversation:
     def reconfigure(self, participant: Participant, setup: Setup) -> None:
         """Put other options in force; an open turn keeps its recogniser."""
         participant.setup = setup
-        participant.listener.configure(setup.options)
+        for noticed in participant.listener.configure(setup.options):
+            self._notice(participant, noticed)
         self.answer(participant, Configured(setup.options.public()))
         self.floor.audience_changed()
 

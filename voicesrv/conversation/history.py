@@ -14,8 +14,8 @@ MAX_CHARACTERS = 60_000
 class History:
     """The committed items of a conversation.
 
-    Beyond its bounds the oldest items go, whole exchanges at a time: the history always begins
-    with a user's item or an agent's, never with the result of a call that was forgotten.
+    Beyond its bounds the oldest items go, tool calls with what they were made for: the history
+    always begins with a user's item or an agent's, never with the result of a call that was forgotten.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class History:
         self._items.extend(items)
         self._characters += sum(map(_length, items))
         drop = 0
-        while drop < len(self._items) - 1 and (
-            len(self._items) - drop > MAX_ITEMS
-            or self._characters > MAX_CHARACTERS
-            or not isinstance(self._items[drop], UserItem | AgentItem)
-        ):
+        while drop < len(self._items):
+            left = len(self._items) - drop
+            too_much = left > MAX_ITEMS or (left > 1 and self._characters > MAX_CHARACTERS)
+            if isinstance(self._items[drop], UserItem | AgentItem) and not too_much:
+                break
             self._characters -= _length(self._items[drop])
             drop += 1
         del self._items[:drop]

@@ -68,7 +68,7 @@ class Seat:
         self._hub = hub
         self._join = join
 
-    def take(self, outbox: Outbox, limits: Mapping[str, int]) -> None:
+    def take(self, outbox: Outbox, limits: Mapping[str, float]) -> None:
         """Begin to be told events; ``Ready`` is the first.
 
         Raises:
@@ -129,12 +129,20 @@ class Hub:
     An async context manager; leaving it ends all conversations.
     """
 
-    def __init__(self, resolve: Resolve, options: HubOptions, store: ConversationStore | None = None) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        options: HubOptions,
+        store: ConversationStore | None = None,
+        engine_room: Callable[[], int | None] = lambda: None,
+    ) -> None:
         """Args:
         resolve: opens what a connection's options name.
         options: bounds.
         store: keeps conversations when the server stops; None keeps none.
+        engine_room: how many more streams fit in the engines; None where they set no bound.
         """
+        self._engine_room = engine_room
         self._store = store
         self.resolve = resolve
         self.options = options
@@ -163,7 +171,9 @@ class Hub:
     @property
     def room(self) -> int:
         """How many more conversations fit."""
-        return max(0, self.options.max_conversations - sum(each.attended for each in self._conversations.values()))
+        ours = max(0, self.options.max_conversations - sum(each.attended for each in self._conversations.values()))
+        engines = self._engine_room()
+        return ours if engines is None else min(ours, engines)
 
     def admit(self) -> None:
         """Refuse what cannot be taken, before anything is spent on it.
@@ -183,7 +193,7 @@ class Hub:
         self.admit()
         if join.conversation is None:
             if self.room == 0:
-                message = f"all {self.options.max_conversations} conversations are taken"
+                message = "no more conversations fit now"
                 raise ClientError(Code.OVERLOADED, message, retry_after_ms=self.options.retry_after_ms)
             setup = await self.resolve(join.options)
             self._make_room()

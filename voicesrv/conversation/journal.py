@@ -7,7 +7,7 @@ Both are kept within bounds; what has gone cannot be resumed from, and is never 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,13 +16,17 @@ from voicesrv.events import (
     AudioSince,
     AudioStarted,
     Cleared,
+    Configured,
     Event,
     Failed,
+    Ready,
     ReplyAudio,
     ReplyEnded,
     ReplyText,
     ReplyVisemes,
     ReplyWords,
+    ToolCall,
+    ToolCalled,
     TurnEnded,
     TurnUpdated,
     Warned,
@@ -32,6 +36,8 @@ MAX_EVENTS = 1000
 MAX_EVENT_BYTES = 1 << 20
 MAX_AUDIO_BYTES = 30_000 * BYTES_PER_MS
 """30 s of a reply: what a client that lost its network can have missed before it gives up."""
+MAX_ENDED_BYTES = 10_000 * BYTES_PER_MS
+"""10 s of replies that are over: a network that died is noticed only when a send has waited so long."""
 
 
 class Entry(NamedTuple):
@@ -44,14 +50,16 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """The numbered events of a conversation and the audio of the reply under way."""
+    """The numbered events of a conversation, and the audio of the reply under way and those just before it."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._audio: deque[tuple[int, ReplyAudio]] = deque()  # (number of the event before it, audio)
         self._audio_bytes = 0
-        self._audio_lost = False  # whether the current reply's oldest audio had to go
+        self._began = 0  # number of the last AudioStarted
+        self._gone_seq = -1  # the place of the last audio that had to go,
+        self._gone = (0, 0)  # the reply it was of, and where in it that ended, in ms
         self.sounding: int | None = None
         """The reply whose audio is being sent."""
         self.last_seq = 0
@@ -60,10 +68,7 @@ class Journal:
         """Number an event, keep it, and return its number."""
         self.last_seq += 1
         if isinstance(event, AudioStarted | Cleared | ReplyEnded) and only_for is None:
-            self.sounding = event.reply if isinstance(event, AudioStarted) else None
-            self._audio.clear()
-            self._audio_bytes = 0
-            self._audio_lost = False
+            self._follow(event)
         self._entries.append(Entry(self.last_seq, event, only_for))
         self._bytes += _size(event)
         while len(self._entries) > MAX_EVENTS or self._bytes > MAX_EVENT_BYTES:
@@ -84,18 +89,19 @@ class Journal:
         """Keep a piece of audio in its place after the last event."""
         self._audio.append((self.last_seq, audio))
         self._audio_bytes += len(audio.pcm)
-        while self._audio_bytes > MAX_AUDIO_BYTES:
-            self._audio_bytes -= len(self._audio.popleft()[1].pcm)
-            self._audio_lost = True
+        self._drop_audio(MAX_AUDIO_BYTES)
 
-    def since(self, after: int, connection: str, has: AudioSince | None = None) -> list[tuple[int, Event]] | None:
+    def since(
+        self, after: int, connection: str, has: AudioSince | None = None, *, audio: bool = True
+    ) -> list[tuple[int, Event]] | None:
         """Everything for ``connection`` after event ``after``, in order, audio in its place.
 
         Args:
             after: number of the last event the client has.
             connection: whose private events belong to it.
-            has: how much of the running reply's audio it has; without it, the audio that came
-                before event ``after`` is taken as received.
+            has: how much it has of the audio of the last reply that it was sent audio of; without
+                it, the audio that came before event ``after`` is taken as received.
+            audio: whether it is sent audio at all.
 
         Returns:
             ``(seq, event)`` pairs, audio with the number of the event before it; None when it
@@ -111,24 +117,44 @@ class Journal:
             for entry in self._entries
             if entry.seq > after and entry.only_for in (None, connection)
         ]
-        audio = self._audio_since(after, has)
-        if audio is None:
-            return None
-        said.extend((seq, 1, piece) for seq, piece in audio)
-        said.sort(key=lambda each: each[:2])  # stable: pieces of audio keep their order
+        if audio:
+            if after <= self._gone_seq if has is None else (has.reply, has.ms) < self._gone:
+                return None
+            said.extend((seq, 1, piece) for seq, piece in self._audio_since(after, has))
+            said.sort(key=lambda each: each[:2])  # stable: pieces of audio keep their order
         return [(seq, event) for seq, _, event in said]
 
-    def _audio_since(self, after: int, has: AudioSince | None) -> list[tuple[int, ReplyAudio]] | None:
-        if not self._audio:
-            return []
-        oldest = self._audio[0][1]
-        if has is None or has.reply != oldest.reply:
-            if self._audio_lost and after < self._audio[0][0]:
-                return None
-            return [(seq, piece) for seq, piece in self._audio if seq >= after]
-        if has.ms < oldest.start_ms:
-            return None
-        return [(max(seq, after), cut) for seq, piece in self._audio if (cut := _from(piece, has.ms)) is not None]
+    def _audio_since(self, after: int, has: AudioSince | None) -> Iterator[tuple[int, ReplyAudio]]:
+        for seq, piece in self._audio:
+            if has is None:
+                if seq >= after:
+                    yield seq, piece
+            elif piece.reply >= has.reply:
+                rest = _from(piece, has.ms) if piece.reply == has.reply else piece
+                if rest is not None:
+                    yield max(seq, after), rest
+
+    def _follow(self, event: AudioStarted | Cleared | ReplyEnded) -> None:
+        """Keep of the audio what somebody may still have to hear."""
+        match event:
+            case AudioStarted(reply=reply):
+                self.sounding = reply
+                self._began = self.last_seq
+            case Cleared(reply=reply):
+                self.sounding = None
+                while self._audio and self._audio[-1][1].reply == reply:
+                    self._audio_bytes -= len(self._audio.pop()[1].pcm)
+                if self._gone[0] == reply:  # nor is what of it had to go missed by anybody
+                    self._gone_seq, self._gone = self._began - 1, (reply, 0)
+            case ReplyEnded():
+                self.sounding = None
+                self._drop_audio(MAX_ENDED_BYTES)
+
+    def _drop_audio(self, bound: int) -> None:
+        while self._audio_bytes > bound:
+            self._gone_seq, piece = self._audio.popleft()
+            self._gone = (piece.reply, piece.start_ms + len(piece.pcm) // BYTES_PER_MS)
+            self._audio_bytes -= len(piece.pcm)
 
 
 def _from(piece: ReplyAudio, ms: int) -> ReplyAudio | None:
@@ -154,5 +180,7 @@ def _size(event: Event) -> int:
             return 200 + len(text)
         case ReplyEnded(text=text, heard=heard):
             return 200 + len(text) + len(heard)
+        case Ready(settings=values) | Configured(settings=values) | ToolCalled(call=ToolCall(arguments=values)):
+            return 300 + 4 * len(str(values))  # small objects take so much more than their text
         case _:
             return 300

@@ -52,10 +52,16 @@ class Line:
         return self._waiting.popleft()
 
     def owe(self, answer: Answer) -> None:
-        """Put an answer last; one that is there already answers for both."""
-        if self._waiting and isinstance(self._waiting[-1], Answer):
-            self._waiting.pop()
+        """Put an answer in line; one that waits there already will answer for both, when it is its turn."""
+        for at, waiting in enumerate(self._waiting):
+            if isinstance(waiting, Answer):
+                self._waiting[at] = answer
+                return
         self._waiting.append(answer)
+
+    def answered(self) -> None:
+        """An answer to all that was said is on its way: the one that waits is not needed any more."""
+        self._waiting = deque(waiting for waiting in self._waiting if not isinstance(waiting, Answer))
 
     def gather(self, participant: Participant, text: str) -> bool:
         """Add dictated text; True where a new reply was put in line for it.
@@ -90,6 +96,11 @@ class Line:
         if dictated is not None:
             dictated.source.finish()
         return dictated
+
+    def forget(self, dictated: Dictated) -> None:
+        """This text will not be spoken to its end: what its client adds from now on is another."""
+        if self._open.get(dictated.participant.id) is dictated:
+            del self._open[dictated.participant.id]
 
     def clear(self, current: Dictated | None) -> list[Dictated]:
         """Drop all that waits; return the dictated texts that will not be spoken, ``current`` first."""

@@ -27,6 +27,8 @@ PRE_ROLL_MS = 300
 """Audio from before the speech that a turn begins with: a detector opens late on soft onsets."""
 KEPT_MS = 1500
 """Audio that is kept while nobody speaks: the pre-roll, and all that a start may lie back."""
+BLOCK_SAMPLES = INPUT_RATE // 100
+"""Audio is kept and handed on in blocks of 10 ms at least: messages of one sample must not cost an array each."""
 
 _SAMPLE_BYTES = {"linear16": 2, "mulaw": 1, "alaw": 1, "float32": 4}
 
@@ -107,26 +109,56 @@ class Listener:
         """Whether a turn is open."""
         return self._endpointer.speaking
 
-    def configure(self, options: Options) -> None:
-        """Take other options from here on; an open turn goes on."""
+    def configure(self, options: Options) -> Sequence[Noticed]:
+        """Take other options from here on; an open turn goes on. Return what the old ones still gave."""
         before = self._options
-        self._options = options
-        self._endpointer.set_waits(options.endpointing_ms, options.eager_ms)
         old = (before.encoding, before.sample_rate, before.channels)
         new = (options.encoding, options.sample_rate, options.channels)
+        noticed: Sequence[Noticed] = ()
         if old != new:
+            noticed = self._hear(self._decoder.flush())
             self._received_before_ms += self._bytes / _bytes_per_ms(*old)
             self._bytes = 0
             self._decoder = InputDecoder(*new)
+        self._options = options
+        self._endpointer.set_waits(options.endpointing_ms, options.eager_ms)
+        return noticed
+
+    def rejoin(self) -> None:
+        """The client comes back and sends on from ``received_ms``: half a sample that it sent before is dropped."""
+        options = self._options
+        half = self._bytes % (_SAMPLE_BYTES[options.encoding] * options.channels)
+        if half:
+            self._bytes -= half
+            self._decoder.reset()
 
     def feed(self, data: bytes) -> Sequence[Noticed]:
         """Take the next input audio, split anywhere; return what is noticed in it, in order."""
         self._bytes += len(data)
-        samples = self._decoder.feed(data)
+        return self._hear(self._decoder.feed(data))
+
+    def end(self, cause: EndCause) -> Sequence[Noticed]:
+        """End the open turn now, if there is one."""
+        noticed: list[Noticed] = []
+        if self._endpointer.speaking:
+            noticed.extend(self._hear(self._decoder.flush()))
+        event = self._endpointer.end(cause)
+        if event is not None:
+            self._give(noticed, self._position)
+            self._end(noticed, event)
+        return noticed
+
+    @property
+    def _bytes_per_ms(self) -> float:
+        return _bytes_per_ms(self._options.encoding, self._options.sample_rate, self._options.channels)
+
+    def _ms(self, position: int) -> int:
+        return self._origin_ms + samples_to_ms(position, INPUT_RATE)
+
+    def _hear(self, samples: Samples) -> Sequence[Noticed]:
         if len(samples) == 0:
             return ()
-        self._recent.append((self._position, samples))
-        self._position += len(samples)
+        self._keep(samples)
         noticed: list[Noticed] = []
         frames = self._framer.feed(samples)
         if len(frames):
@@ -142,26 +174,10 @@ class Listener:
                         noticed.append(Resumed(self._ms(at)))
                     case SpeechEnded():
                         self._end(noticed, event)
-        if self._endpointer.speaking:
+        if self._endpointer.speaking and self._position - self._given >= BLOCK_SAMPLES:
             self._give(noticed, self._position)
         self._forget()
         return noticed
-
-    def end(self, cause: EndCause) -> Sequence[Noticed]:
-        """End the open turn now, if there is one."""
-        noticed: list[Noticed] = []
-        event = self._endpointer.end(cause)
-        if event is not None:
-            self._give(noticed, self._position)
-            self._end(noticed, event)
-        return noticed
-
-    @property
-    def _bytes_per_ms(self) -> float:
-        return _bytes_per_ms(self._options.encoding, self._options.sample_rate, self._options.channels)
-
-    def _ms(self, position: int) -> int:
-        return self._origin_ms + samples_to_ms(position, INPUT_RATE)
 
     def _end(self, noticed: list[Noticed], event: SpeechEnded) -> None:
         self._give(noticed, event.at)
@@ -171,14 +187,23 @@ class Listener:
         """Hand the audio from where the turn has it up to ``until``."""
         if until <= self._given:
             return
-        parts = [
-            samples[max(0, self._given - start) : until - start]
-            for start, samples in self._recent
-            if start < until and start + len(samples) > self._given
-        ]
+        parts: list[Samples] = []
+        for start, samples in reversed(self._recent):
+            if start + len(samples) <= self._given:
+                break
+            if start < until:
+                parts.append(samples[max(0, self._given - start) : until - start])
         self._given = until
         if parts:
-            noticed.append(Heard(parts[0] if len(parts) == 1 else np.concatenate(parts)))
+            noticed.append(Heard(parts[0] if len(parts) == 1 else np.concatenate(parts[::-1])))
+
+    def _keep(self, samples: Samples) -> None:
+        start = self._position
+        self._position += len(samples)
+        if self._recent and len(self._recent[-1][1]) < BLOCK_SAMPLES:
+            start, before = self._recent.pop()
+            samples = np.concatenate((before, samples))
+        self._recent.append((start, samples))
 
     def _forget(self) -> None:
         keep_from = self._position - ms_to_samples(KEPT_MS, INPUT_RATE)

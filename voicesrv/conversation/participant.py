@@ -16,6 +16,9 @@ from voicesrv.errors import Code
 from voicesrv.events import Event, Tool
 from voicesrv.options import Options
 
+MAX_TOKENS = 4
+"""Tokens before the last that serve while no socket stood long enough to be spoken on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -93,7 +96,7 @@ class Participant:
         self.outbox: Outbox | None = None
         self.token = ""
         """What a resume must show; a new one with each socket."""
-        self._token_before = ""
+        self._tokens_before: deque[str] = deque(maxlen=MAX_TOKENS)
         self.detached_at: float | None = None
         """``clock.now()`` since when it has no socket."""
         self.heard_any = False
@@ -102,20 +105,21 @@ class Participant:
         """Whether it asked to close: it is heard no more."""
 
     def rotate_token(self) -> None:
-        """Give out a new token. The one before serves until ``confirm_token``: the socket may be
-        lost before the client has read the new one."""
-        self._token_before, self.token = self.token, secrets.token_urlsafe(32)
+        """Give out a new token. Those before serve until ``confirm_token``: one socket after the
+        other may be lost before the client has read what it brought."""
+        if self.token:
+            self._tokens_before.append(self.token)
+        self.token = secrets.token_urlsafe(32)
 
     def confirm_token(self) -> None:
-        """The client spoke on the new socket: the token before is used up."""
-        self._token_before = ""
+        """The client spoke on the new socket: the tokens before are used up."""
+        self._tokens_before.clear()
 
     def accepts(self, token: str) -> bool:
-        """Whether a resume may show this token; takes the same time for any."""
+        """Whether a resume may show this token; how long it takes tells nothing of a wrong one."""
         given = token.encode()
-        return any(
-            [known and secrets.compare_digest(known.encode(), given) for known in (self.token, self._token_before)]
-        )
+        known = [each for each in (self.token, *self._tokens_before) if each]
+        return any([secrets.compare_digest(each.encode(), given) for each in known])
 
     @property
     def options(self) -> Options:

@@ -21,8 +21,7 @@ from voicesrv.audio.pcm import OUTPUT_RATE, Samples
 from voicesrv.audio.resample import Resampler
 from voicesrv.conversation import clock
 from voicesrv.conversation.playout import Playout
-from voicesrv.conversation.segments import Segment, Segmenter
-from voicesrv.conversation.spoken import speakable
+from voicesrv.conversation.segments import Segment, Segmenter, SegmenterOptions
 from voicesrv.conversation.thinking import Source, Thinking
 from voicesrv.conversation.timeline import Timeline
 from voicesrv.engines.base import Item, Speech, Tts, TtsOptions
@@ -110,7 +109,7 @@ class Reply:
         self._wants_words = wants_words
         self._wants_visemes = wants_visemes
         self._timeline = Timeline()
-        self._segmenter = Segmenter()
+        self._segmenter = Segmenter(SegmenterOptions(language=voice.language))
         self._segments: asyncio.Queue[Segment | None] = asyncio.Queue(MAX_SEGMENTS)
         self._held: list[Event] | None = [] if held else None
         self._released = released or asyncio.Event()
@@ -224,18 +223,18 @@ class Reply:
             if self._first_segment_at is None:
                 self._first_segment_at = clock.now()
             await self._synthesize(segment, resampler)
+            self._push(resampler.flush())  # else up to 42 ms of its last word wait for the next segment
             if not self._released.is_set():
                 await self._released.wait()
-        self._push(resampler.flush())
         self.playout.end()
         self._news.set()
 
     async def _synthesize(self, segment: Segment, resampler: Resampler) -> None:
-        spoken = speakable(segment.text)
+        spoken = segment.text
         start_ms = round(self.playout.pushed_ms)
         self._timeline.begin(self.text, segment.end, spoken, start_ms)
         done = 0  # samples of this segment that were pushed, whichever worker made them
-        for attempt in range(ATTEMPTS if spoken else 0):
+        for attempt in range(ATTEMPTS):
             try:
                 made = 0
                 async with aclosing(self._tts.synthesize(spoken, self._voice)) as pieces:

@@ -109,6 +109,8 @@ class Segmenter:
                 yield Segment(spoken, self._covered)
 
     def _drop(self, end: int) -> None:
+        if self._text[:end].rstrip(" \t").endswith("\n"):
+            self._opens_line = True
         self._covered += end
         self._text = self._text[end:]
         self._restart()
@@ -132,7 +134,6 @@ class Segmenter:
             at = end
             if line.startswith(self._fence) and not line.strip(self._fence[0]):
                 self._fence = ""
-                self._opens_line, self._marked = True, False
                 break
         self._drop(at)
         return not self._fence
@@ -146,7 +147,7 @@ class Segmenter:
                 return start if last else None
             opens_line = self._opens_line or "\n" in text[self._at : start]
             if opens_line:
-                if _PERHAPS_FENCE.match(text, start):
+                if _PERHAPS_FENCE.match(text, start):  # its line has not ended
                     return len(text) if last else None
                 if fence := _FENCE.match(text, start):
                     self._fence = fence[1] or fence[2]

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Protocol
 
 from voicesrv import metrics
@@ -85,6 +86,7 @@ class Thinking:
         self._on_tool_call = on_tool_call
         self._may_act = may_act
         self._outputs: dict[str, asyncio.Future[ToolOutput]] = {}
+        self._ids: set[str] = set()  # of the calls so far
         self._acts: list[tuple[int, ToolCall, ToolResult]] = []  # with the offset in the text they came at
         self.asked_at = 0.0
         """``clock.now()`` of the first request."""
@@ -111,7 +113,7 @@ class Thinking:
             async with aclosing(self._ask(options)) as answers:
                 async for answer in answers:
                     if isinstance(answer, ToolCall):
-                        calls.append(answer)
+                        calls.append(self._told_apart(answer))
                         continue
                     if self.first_at is None:
                         self.first_at = clock.now()
@@ -156,13 +158,27 @@ class Thinking:
                     raise
                 logger.warning("%s was lost, asking again: %s", self._llm.name, error)
 
+    def _told_apart(self, call: ToolCall) -> ToolCall:
+        """Give a call an id of its own: some models number none of their calls, or all of them alike."""
+        id, number = call.id, 1
+        while not id or id in self._ids:
+            number += 1
+            id = f"{call.id or 'call'}-{number}"
+        self._ids.add(id)
+        return replace(call, id=id)
+
     async def _run(self, calls: Sequence[ToolCall]) -> AsyncGenerator[tuple[ToolCall, ToolResult], None]:
         await self._may_act.wait()
         loop = asyncio.get_running_loop()
+        names = {tool.name for tool in self._options.tools}
         for call in calls:
-            self._outputs[call.id] = loop.create_future()
-            self._on_tool_call(call)
+            if call.name in names:
+                self._outputs[call.id] = loop.create_future()
+                self._on_tool_call(call)
         for call in calls:
+            if call.name not in names:  # made up: the model is told, the client is not bothered
+                yield call, ToolResult(call.id, call.name, "there is no such tool", is_error=True)
+                continue
             try:
                 async with asyncio.timeout(TOOL_TIMEOUT_S):
                     output = await self._outputs[call.id]

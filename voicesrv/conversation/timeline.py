@@ -10,6 +10,11 @@ from voicesrv.events import SpokenWord
 _WORD = re.compile(r"\S+")
 _MARKS = ".,;:!?\"'()[]{}*_`\u201c\u201d\u2018\u2019\u2026"
 """What may stand around a word: punctuation, brackets, emphasis, typographic quotes, the ellipsis."""
+_OPENING = "([{\u201c\u2018"
+_UNSPACED_FROM = "\u0e00"
+"""Scripts from here on (Thai, Chinese, Japanese …) mostly put no spaces between words."""
+_AHEAD_WORDS = 4
+"""How many written words on a spoken one is looked for: "one" for "1" is not the next "one" of the text."""
 
 
 class Timeline:
@@ -28,6 +33,7 @@ class Timeline:
         self._start_ms = 0
         self._cursor = 0
         self._told = False
+        self._missed = 0  # spoken words that were not found since the last that was
 
     def begin(self, text: str, segment_end: int, spoken: str, start_ms: int) -> None:
         """A segment begins.
@@ -43,6 +49,7 @@ class Timeline:
         self._spoken = spoken
         self._start_ms = start_ms
         self._told = False
+        self._missed = 0
 
     def add(self, words: Sequence[SpokenWord]) -> None:
         """Words of the current segment, in order, timed on the reply's audio."""
@@ -66,24 +73,50 @@ class Timeline:
 
         A word counts when at least half of it has sounded.
         """
-        heard = 0
-        for at, offset in self._marks:
-            if at > played_ms:
-                break
-            heard = max(heard, offset)
-        return heard
+        return max((offset for at, offset in self._marks if at <= played_ms), default=0)
 
     def _mark(self, word: str, start_ms: int, end_ms: int) -> None:
         bare = word.strip(_MARKS) or word
-        found = self._source.find(bare, self._cursor, self._source_end)
-        if found < 0:  # said differently than written ("%" as "percent")
-            found = self._source.lower().find(bare.lower(), self._cursor, self._source_end)
+        ahead = self._source[self._cursor : self._reach()]
+        found = _find(ahead, bare)
+        if found < 0:
+            found = _find(_lower(ahead), _lower(bare))
         if found >= 0:
-            end = found + len(bare)
-            while end < self._source_end and self._source[end] in _MARKS:
+            end = self._cursor + found + len(bare)
+            while end < self._source_end and self._source[end] in _MARKS and self._source[end] not in _OPENING:
                 end += 1
             self._cursor = end
+            self._missed = 0
+        else:  # said differently than written ("%" as "percent")
+            self._missed += 1
         self._marks.append(((start_ms + end_ms) / 2, self._cursor))
+
+    def _reach(self) -> int:
+        """The offset up to which the next spoken word is looked for."""
+        left = _AHEAD_WORDS + self._missed
+        for written in _WORD.finditer(self._source, self._cursor, self._source_end):
+            left -= any(map(str.isalnum, written.group()))
+            if not left:
+                return written.end()
+        return self._source_end
+
+
+def _find(text: str, word: str) -> int:
+    """Where ``word`` stands in ``text``, and not as a part of a longer one; -1 where it does not."""
+    at = text.find(word)
+    while at >= 0 and (_within_word(text, at) or _within_word(text, at + len(word))):
+        at = text.find(word, at + 1)
+    return at
+
+
+def _within_word(text: str, at: int) -> bool:
+    """Whether the characters before and at ``at`` belong to one word."""
+    return all(each.isalnum() and each < _UNSPACED_FROM for each in text[at - 1 : at + 1]) and 0 < at < len(text)
+
+
+def _lower(text: str) -> str:
+    """Lower-case text of the same length."""
+    return "".join(lower if len(lower := each.lower()) == 1 else each for each in text)
 
 
 def estimate_words(text: str, start_ms: int, end_ms: int) -> tuple[SpokenWord, ...]:

@@ -29,6 +29,6 @@ class StableText:
     def _joined(self, text: str) -> str:
         if text.startswith(self._prefix):
             return text
-        kept = self._prefix.split()
-        rest = text.split()[len(kept) :]
-        return " ".join([self._prefix.rstrip(), *rest])
+        rest = text.split()[len(self._prefix.split()) :]
+        gap = " " if rest and not self._prefix[-1].isspace() else ""
+        return self._prefix + gap + " ".join(rest)

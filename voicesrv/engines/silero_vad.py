@@ -98,8 +98,8 @@ class SileroVadStream:
         """Probability of speech for each of ``frames``, shape ``(n_frames, 512)``.
 
         The graph runs over a sequence of frames and carries its state from one to the next, so a
-        message costs one call, with the same results as frame by frame. Measured on one core: 128 µs
-        for one frame, 185 for two, 290 for four, 62 for each of fifty.
+        message costs one call, with the same results as frame by frame. Measured on an idle
+        core: 128 µs for one frame, 185 for two, 363 for four, 62 for each of fifty.
         """
         if not len(frames):
             return np.zeros(0, np.float32)

@@ -23,8 +23,9 @@ from voicesrv.audio.stream import OutputEncoder
 from voicesrv.conversation.hub import Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import AppendAudio, AudioEnded, AudioStarted, Cleared, Configure, Event, Failed, ReplyAudio
-from voicesrv.options import changed
+from voicesrv.options import Options, changed
 from voicesrv.protocols.base import Codec, Message
+from voicesrv.transport.keys import Identity
 from voicesrv.transport.limits import AudioPace, TokenBucket
 from voicesrv.transport.wire import Wire
 
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 MAX_REFUSALS = 200
 """Messages over the rate that are answered before the connection is ended; the allowance refills at the rate."""
+PIECE_BYTES = 32_000
+"""Input that is listened to in one go: a second of linear16 at 16 kHz, which the detector takes 2 ms for."""
 PACE_TOLD_EVERY_S = 2.0
 _NOT_COUNTED = (Code.RATE_LIMITED, Code.AUDIO_TOO_FAST)  # these have limits of their own
 
@@ -74,13 +77,31 @@ class ConnectionOptions:
         }
 
 
+def check_scope(identity: Identity, options: Options) -> None:
+    """A key's scopes are the modes that it may use.
+
+    Raises:
+        ClientError: ``forbidden``.
+    """
+    if not identity.may(options.mode):
+        raise ClientError(Code.FORBIDDEN, f"mode: {options.mode!r} is not within this key's scopes")
+
+
 class Connection:
     """The socket's end of a seat in a conversation; an ``Outbox``."""
 
     def __init__(
-        self, seat: Seat, codec: Codec, receive: Receive, send: Send, wire: Wire, options: ConnectionOptions
+        self,
+        seat: Seat,
+        identity: Identity,
+        codec: Codec,
+        receive: Receive,
+        send: Send,
+        wire: Wire,
+        options: ConnectionOptions,
     ) -> None:
         self._seat = seat
+        self._identity = identity
         self._codec = codec
         self._receive = receive
         self._send = send
@@ -168,10 +189,15 @@ class Connection:
                 for command in self._codec.receive(data):
                     if isinstance(command, AppendAudio):
                         before_ms = participant.listener.received_ms
-                        conversation.handle(participant, command)
+                        if len(command.data) > PIECE_BYTES:
+                            await self._hear_in_pieces(command.data)
+                        else:
+                            conversation.handle(participant, command)
                         self._meter_audio(participant.listener.received_ms - before_ms, now)
                     elif isinstance(command, Configure):
-                        await self._seat.reconfigure(changed(participant.options, command.changes))
+                        options = changed(participant.options, command.changes)
+                        check_scope(self._identity, options)
+                        await self._seat.reconfigure(options)
                     else:
                         conversation.handle(participant, command)
             except ClientError as error:
@@ -180,6 +206,13 @@ class Connection:
                 request_id = uuid.uuid4().hex[:12]
                 logger.exception("connection %s failed, request id %s", participant.id, request_id)
                 self._fail(ClientError(Code.INTERNAL, f"request id {request_id}"))
+
+    async def _hear_in_pieces(self, data: bytes) -> None:
+        """Let others have the loop while much audio is taken in at once, as after a resume."""
+        for start in range(0, len(data), PIECE_BYTES):
+            piece = AppendAudio(data[start : start + PIECE_BYTES])
+            self._seat.conversation.handle(self._seat.participant, piece)
+            await asyncio.sleep(0)
 
     def _may_control(self, now: float) -> bool:
         """Whether a text message may be looked at; a client that goes on too fast is let go."""

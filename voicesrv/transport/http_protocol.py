@@ -12,13 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from voicesrv import metrics
 from voicesrv.errors import ClientError, Code
 from voicesrv.transport.refusal import raw_refusal
-from voicesrv.transport.state import REFUSED, ServerState
+from voicesrv.transport.state import LINGER_S, REFUSED, ServerState, half_close
 from voicesrv.transport.websocket_protocol import WebSocketProtocol
 from voicesrv.transport.wire import ServerOptions
-
-_LINGER_S = 1.0
-"""Between a refusal and the end of the connection, so that what the client still sends causes no reset
-that overtakes the answer."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -153,9 +149,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()  # an answer in the middle of another would be taken for a part of it
             return
         self.transport.write(raw_refusal(error, status))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._timer = self.loop.call_later(_LINGER_S, self.transport.abort)
+        half_close(self.transport)
+        self._timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request, for all its annotation

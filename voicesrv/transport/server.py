@@ -36,7 +36,7 @@ except ImportError:  # Windows
 __all__ = ["Drain", "ServerOptions", "Wire", "running", "serve"]
 
 Drain = Callable[[], Awaitable[None]]
-"""Says goodbye on every open connection and returns when all are closed."""
+"""Says goodbye on every open connection and returns when all are closed; an app's is ``app.state.drain``."""
 
 _CLOSE_S = 2.0
 """For connections to end once they were told to; then they are dropped."""
@@ -49,28 +49,28 @@ _BACKLOG = 2048
 logger = logging.getLogger(__name__)
 
 
-def serve(app: ASGIApp, options: ServerOptions, drain: Drain | None = None) -> None:
+def serve(app: ASGIApp, options: ServerOptions) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return; a second signal ends the process at once.
 
     While it drains, ``/healthz`` answers and everything else is refused with 503 and ``Retry-After``;
     it takes at most ``drain_s`` and five seconds.
 
     Args:
-        app: its lifespan must be supported; what it raises there is raised here.
+        app: its lifespan must be supported; what it raises there is raised here. If it has a
+            ``state.drain``, that is called first when the server stops.
         options: where to listen, and the bounds of each connection.
-        drain: called first when the server stops.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(app, options, drain))
+        runner.run(_serve(app, options))
 
 
-async def _serve(app: ASGIApp, options: ServerOptions, drain: Drain | None) -> None:
+async def _serve(app: ASGIApp, options: ServerOptions) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    async with running(app, options, drain) as url:
+    async with _running(app, options, stop.set) as url:
         logger.info("listening on %s", url)
         await stop.wait()
         logger.info("stopping")
@@ -81,9 +81,8 @@ async def running(app: ASGIApp, options: ServerOptions | None = None, drain: Dra
     """Serve an app in the running loop for as long as the context lasts.
 
     Args:
-        app: see ``serve``.
+        app: see ``serve``; it is drained when the context is left without an exception.
         options: by default a free port of 127.0.0.1.
-        drain: see ``serve``; called when the context is left without an exception.
 
     Yields:
         Where to reach it, such as ``http://127.0.0.1:8000``.
@@ -93,33 +92,35 @@ async def running(app: ASGIApp, options: ServerOptions | None = None, drain: Dra
 
     Cancelling is safe and skips the draining.
     """
-    options = options or ServerOptions(port=0)
+    async with _running(app, options or ServerOptions(port=0), lambda: None) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def _running(app: ASGIApp, options: ServerOptions, when_app_ends: Callable[[], None]) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     state = ServerState()
     config = uvicorn.Config(
-        _unless_draining(app, state),
-        ws=WebSocketProtocol,
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
+        _unless_draining(app, state), ws=WebSocketProtocol, lifespan="off", log_config=None, proxy_headers=False
     )
     config.load()
     with contextlib.closing(_listen(options)) as listening:  # before the app starts: a taken port fails at once
-        async with _lifespan(app) as app_state:
+        async with _lifespan(app, when_app_ends) as app_state:
             server = await loop.create_server(
                 lambda: HttpProtocol(options, config, state, app_state, loop), sock=listening, backlog=_BACKLOG
             )
             try:
                 yield _url(listening)
                 state.is_draining = True
-                await _drain(drain, options.drain_s)
+                await _drain(app, options.drain_s)
             finally:
                 state.is_draining = True
                 server.close()
                 await _close_all(state)
 
 
-async def _drain(drain: Drain | None, within_s: float) -> None:
+async def _drain(app: ASGIApp, within_s: float) -> None:
+    drain: Drain | None = getattr(getattr(app, "state", None), "drain", None)
     if drain is None:
         return
     try:
@@ -150,21 +151,19 @@ async def _close_all(state: ServerState) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
+async def _lifespan(app: ASGIApp, when_ended: Callable[[], None]) -> AsyncIterator[dict[str, Any]]:
     """Run the app's own start and end (the ASGI lifespan protocol); yields the state it made.
 
-    What the app raises at its start is raised here, as it is.
+    What the app raises at its start or end is raised here, as it is. ``when_ended`` is called when the
+    app's part is over, which before the context is left means that it failed.
     """
     state: dict[str, Any] = {}
     inbox: asyncio.Queue[Message] = asyncio.Queue()
     started = asyncio.get_running_loop().create_future()
-    refused: list[str] = []
 
     async def send(message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
             started.set_result(None)
-        elif message["type"] == "lifespan.startup.failed":
-            refused.append(message.get("message", ""))
 
     async def run() -> None:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
@@ -172,17 +171,21 @@ async def _lifespan(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
 
     inbox.put_nowait({"type": "lifespan.startup"})
     task = asyncio.create_task(run(), name="lifespan")
+    task.add_done_callback(lambda _: when_ended())
     try:
         await asyncio.wait({task, started}, return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
             task.result()
-            raise RuntimeError(f"the app did not start: {' '.join(refused) or 'no reason given'}")
-        yield state
-        inbox.put_nowait({"type": "lifespan.shutdown"})
-        async with asyncio.timeout(_LIFESPAN_S):
-            await task
-    except TimeoutError:
-        logger.error("the app did not put its things away within %g s", _LIFESPAN_S)
+            raise RuntimeError("the app returned before it had started")
+        try:
+            yield state
+        finally:
+            inbox.put_nowait({"type": "lifespan.shutdown"})
+            await asyncio.wait({task}, timeout=_LIFESPAN_S)
+        if task.done():
+            task.result()
+        else:
+            logger.error("the app did not put its things away within %g s", _LIFESPAN_S)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from email.utils import formatdate
@@ -11,6 +12,17 @@ import uvicorn.server
 
 REFUSED = logging.getLogger("voicesrv.transport.refused")
 """One line for every violation of a protocol; ``logs`` lets a few a second through."""
+
+LINGER_S = 1.0
+"""Between our last word and the end of a connection. Closing at once, with data of the client's unread,
+would send a reset, and a reset can overtake the answer or the close frame that says why."""
+
+
+def half_close(transport: asyncio.Transport) -> None:
+    """Tell the client that no more comes, and go on reading."""
+    if transport.can_write_eof():
+        with contextlib.suppress(OSError):  # asyncio's own transport raises it where the client is gone already
+            transport.write_eof()
 
 
 class ServerState(uvicorn.server.ServerState):

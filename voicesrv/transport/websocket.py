@@ -16,7 +16,8 @@ from voicesrv.conversation.hub import Hub, Join, Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.options import Options
 from voicesrv.protocols import native
-from voicesrv.transport.connection import Connection, ConnectionOptions
+from voicesrv.transport.connection import Connection, ConnectionOptions, check_scope
+from voicesrv.transport.keys import Identity
 from voicesrv.transport.refusal import refusal
 from voicesrv.transport.wire import wire_of
 
@@ -25,10 +26,8 @@ logger = logging.getLogger(__name__)
 JOIN_TIMEOUT_S = 20.0
 """For engines that a connection names and that are not open yet; under a client's own open timeout."""
 
-Admit = Callable[[Scope], str]
-"""Who connects: the name of the key, or of everybody where no keys are asked for.
-
-Raises ``ClientError``: ``unauthorized``, ``forbidden``, ``origin_not_allowed`` or ``rate_limited``."""
+Admit = Callable[[Scope], Identity]
+"""Who connects. Raises ``ClientError``: ``unauthorized``, ``origin_not_allowed`` or ``rate_limited``."""
 
 
 class NativeEndpoint:
@@ -49,7 +48,8 @@ class NativeEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         try:
-            seat = await self._seat(scope)
+            identity = self._admit(scope)
+            seat = await self._seat(scope, identity)
         except ClientError as error:
             metrics.ERRORS.labels(error.code.value).inc()
             await refusal(error)(scope, receive, send)
@@ -61,7 +61,8 @@ class NativeEndpoint:
             return
         offered = Headers(scope=scope).get("sec-websocket-protocol", "")
         subprotocol = native.PROTOCOL if native.PROTOCOL in {each.strip() for each in offered.split(",")} else None
-        connection = Connection(seat, native.NativeCodec(), receive, send, wire_of(scope), self._options)
+        codec = native.NativeCodec()
+        connection = Connection(seat, identity, codec, receive, send, wire_of(scope), self._options)
         with metrics.CONNECTIONS.track_inprogress():
             try:
                 await send({"type": "websocket.accept", "subprotocol": subprotocol})
@@ -70,11 +71,12 @@ class NativeEndpoint:
                 return
             await connection.run()
 
-    async def _seat(self, scope: Scope) -> Seat:
-        owner = self._admit(scope)
+    async def _seat(self, scope: Scope, identity: Identity) -> Seat:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=100))
         connect = native.parse_query(query, self._defaults)
-        join = Join(owner, connect.options, connect.conversation, connect.resume, connect.after, connect.has)
+        if connect.resume is None:
+            check_scope(identity, connect.options)
+        join = Join(identity.name, connect.options, connect.conversation, connect.resume, connect.after, connect.has)
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_S):
                 return await self._hub.join(join)

@@ -31,13 +31,10 @@ from voicesrv.transport.frames import BINARY, TEXT, FrameReader, write_frame
 from voicesrv.transport.handshake import Handshake
 from voicesrv.transport.limits import TokenBucket
 from voicesrv.transport.refusal import raw_refusal
-from voicesrv.transport.state import REFUSED, ServerState
+from voicesrv.transport.state import LINGER_S, REFUSED, ServerState, half_close
 from voicesrv.transport.wire import EXTENSION, Farewell, ServerOptions
 
-_LINGER_S = 1.0
-"""Between our last word and the end of the connection. Closing at once, with data of the client's
-unread, would send a reset, and a reset can overtake the close frame that says why."""
-_PING_BURST = 50
+_PING_BURST_S = 10.0
 _MAX_PONG_BACKLOG = 256 * 1024
 """Pongs are written past flow control, so a client that pings and does not read would fill memory."""
 _MAX_WAITING_BYTES = 1 << 20
@@ -57,13 +54,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__(config, server_state, app_state, loop)
+        self.ping_interval = options.ws_ping_interval_s
+        self.ping_timeout = options.ws_ping_timeout_s
         self.farewell: Farewell | None = None
         self.conn = Handshake(options.max_binary_bytes)
         self._options = options
         self._state = server_state
         self._reader = FrameReader(options.max_text_bytes, options.max_binary_bytes, options.max_fragments)
         self._waiting_bytes = 0  # of messages that the app has not taken
-        self._control = TokenBucket(options.max_pings_per_s, _PING_BURST, loop.time())
+        self._control = TokenBucket(options.max_pings_per_s, _PING_BURST_S * options.max_pings_per_s, loop.time())
         self._is_over = False
         self._abort_timer: asyncio.TimerHandle | None = None
 
@@ -265,7 +264,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.handshake_complete and not self.close_sent:
             self._fail(error, 1012)
         elif self.handshake_complete:
-            self._abort_in(_LINGER_S)
+            self._abort_in(LINGER_S)
         else:
             self._reject(error, 503)
 
@@ -309,12 +308,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        half_close(self.transport)
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self._abort_in(_LINGER_S)
+        self._abort_in(LINGER_S)
 
     def _abort_in(self, seconds: float) -> None:
         if self._abort_timer is not None:

@@ -64,7 +64,7 @@ class ServerOptions:
     ws_ping_timeout_s: float = 20.0
     """For the pong; a client that does not answer is cut a second later."""
     max_pings_per_s: float = 5.0
-    """Pings and pongs a client may send, on average, with a burst of 50."""
+    """Pings, and pongs nobody asked for, that a client may send on average; ten seconds' worth may come at once."""
     max_binary_bytes: int = 1 << 20
     """Of one binary message."""
     max_text_bytes: int = 64 * 1024

@@ -20,6 +20,14 @@ from typing import Any
 MAX_PAYLOAD = 1 << 20
 """Bytes in one payload. Both ends are ours, so more than this is a fault and not a need."""
 
+WINDOW_BYTES = 1 << 16
+"""Samples that may be under way to a worker and not yet worked off, for a stream: 2 s at 16 kHz. With it the pipe never
+fills, and a cancel never waits behind more than the streams' windows."""
+CREDIT_BYTES = WINDOW_BYTES // 2
+"""After so much work a child says so; less often than every message, to save wake-ups."""
+BLOCK_BYTES = 1 << 14
+"""The longest block of samples in a frame to a worker: half a second at 16 kHz."""
+
 _HEADER = struct.Struct("<IBI")
 
 
@@ -27,8 +35,7 @@ class Kind(enum.IntEnum):
     """What a frame is; payload in brackets."""
 
     HELLO = 1
-    """Child: it is warm [JSON: ``slots``, how many streams it takes at once, and what the engine has to tell]. Sent
-    again when it can take more."""
+    """Child: it is warm [JSON: ``slots``, how many streams it takes at once, and what the engine has to tell]."""
     OPEN = 2
     """Parent: begin a stream [JSON: what is asked for]."""
     PCM = 3

@@ -104,6 +104,8 @@ class WorkerPool:
         for task in self._tasks:
             task.cancel()
         await self._group.__aexit__(None, None, None)
+        for place in self._places:
+            place.starting = False
 
     def room(self) -> int:
         """How many more streams fit now."""
@@ -160,7 +162,6 @@ class WorkerPool:
         loop = asyncio.get_running_loop()
         quick_deaths = 0
         while True:
-            place.starting = True
             began = loop.time()
             place.fault = await self._live(place)
             quick_deaths = quick_deaths + 1 if loop.time() - began < _SETTLED_AFTER_S else 0
@@ -171,6 +172,7 @@ class WorkerPool:
                 place.starting = False
                 self._tell()
                 await asyncio.sleep(delay)
+                place.starting = True
 
     async def _live(self, place: _Place) -> str:
         """Run one worker from its start to its end; return what ended it."""
@@ -185,17 +187,15 @@ class WorkerPool:
         except OSError as error:
             return f"it cannot be started: {error}"
         worker = _Worker(self.engine, process)
-        last_words = self.background(worker.listen_to_stderr())
+        # Not among those that a leaving pool cancels: these end with the process, and the pool waits for them.
+        last_words = self._group.create_task(worker.listen_to_stderr())
         fault = "the pool was closed"
         try:
             fault = await self._serve(place, worker)
         finally:
-            place.worker = None
+            place.worker, place.starting = None, True  # the next one is on its way
             worker.fail(f"{self.engine}: its worker process was lost: {fault}")
-            with suppress(ProcessLookupError):
-                process.kill()
-            await asyncio.wait({last_words})
-            await process.wait()
+            await asyncio.wait({self._group.create_task(worker.end()), last_words})
         return f"{fault}; {worker.stderr_tail()}" if worker.stderr else fault
 
     async def _serve(self, place: _Place, worker: _Worker) -> str:
@@ -228,7 +228,7 @@ class WorkerPool:
                         self._tell()
                     else:
                         worker.hand_on(frame)
-            except FrameError as error:
+            except (FrameError, KeyError, TypeError, ValueError) as error:
                 return f"it sent what is no frame: {error}"
 
 
@@ -281,6 +281,18 @@ class _Worker:
         for stream in self._streams.values():
             stream.fail(EngineUnavailable(reason))
         self._streams.clear()
+
+    async def end(self) -> None:
+        """Kill it, and close its pipes: asyncio does that only when what is in them has been read."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.stdin.close()
+        while await self.process.stdout.read(_READ_BYTES):
+            pass
+        await self.process.wait()
+        with suppress(ConnectionError):
+            await self.process.stdin.wait_closed()
 
     async def listen_to_stderr(self) -> None:
         assert self.process.stderr is not None

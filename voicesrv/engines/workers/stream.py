@@ -7,16 +7,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from voicesrv.engines.workers.frames import Frame, Kind, encode
+from voicesrv.engines.workers.frames import BLOCK_BYTES, WINDOW_BYTES, Frame, Kind, encode
 from voicesrv.errors import EngineError, EngineUnavailable
 
-WINDOW_BYTES = 1 << 16
-"""Samples that may be under way to the worker and not yet worked off: 2 s at 16 kHz. With it, a pipe never fills and a
-cancel never waits behind more than the streams' windows."""
-CREDIT_BYTES = WINDOW_BYTES // 2
-"""After so much work a child says so; less often than every message, to save wake-ups."""
-BLOCK_BYTES = 1 << 14
-"""The longest block of samples in one frame: half a second at 16 kHz."""
 UNREAD_SLOW = 32
 """Frames from the worker that wait to be read, from which on it is given no more audio."""
 UNREAD_MAX = 4096

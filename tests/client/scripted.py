@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -55,32 +54,24 @@ class Peer:
         self.socket.transport.abort()
 
 
-Scripted = Callable[..., AbstractAsyncContextManager[str]]
+@asynccontextmanager
+async def scripted(*scripts: Script) -> AsyncIterator[str]:
+    """Give the URL of a server that runs one script for each connection; all must be run."""
+    remaining = list(scripts)
+    failures: list[Exception] = []
 
+    async def handle(socket: ServerConnection) -> None:
+        try:
+            await remaining.pop(0)(Peer(socket))
+        except ConnectionClosed:
+            return
+        except Exception as error:
+            failures.append(error)
+            await socket.close(4999, "the script failed")
 
-@pytest.fixture
-def scripted() -> Scripted:
-    """Give ``scripted(script, ...)``: a context with the URL of a server that runs one script a connection."""
-
-    @asynccontextmanager
-    async def context(*scripts: Script) -> AsyncIterator[str]:
-        remaining = list(scripts)
-        failures: list[Exception] = []
-
-        async def handle(socket: ServerConnection) -> None:
-            try:
-                await remaining.pop(0)(Peer(socket))
-            except ConnectionClosed:
-                return
-            except Exception as error:
-                failures.append(error)
-                await socket.close(4999, "the script failed")
-
-        async with serve(handle, "127.0.0.1", 0, compression=None, subprotocols=[Subprotocol("voicesrv.v1")]) as server:
-            port = next(iter(server.sockets)).getsockname()[1]
-            yield f"http://127.0.0.1:{port}"
-        if failures:
-            raise ExceptionGroup("the scripted server", failures)
-        assert not remaining, "a connection that the test expects was not made"
-
-    return context
+    async with serve(handle, "127.0.0.1", 0, compression=None, subprotocols=[Subprotocol("voicesrv.v1")]) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    if failures:
+        raise ExceptionGroup("the scripted server", failures)
+    assert not remaining, "a connection that the test expects was not made"

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.client.scripted import Peer, scripted
+from voicesrv.cli import reach
+from voicesrv.cli.reach import Server, is_voicesrv
+from voicesrv.errors import ConfigError
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def http(answer: bytes) -> AsyncIterator[int]:
+    """A server that answers every request with these bytes."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        assert request.startswith(b"GET /ws ")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+HOW_TO = b'{"type": "error", "code": "bad_parameter", "usage": "", "parameters": {}, "example": ""}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "ours"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n" + HOW_TO, True),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n{}", False),
+        (b"HTTP/1.1 200 OK\r\n\r\n<html>", False),
+        (b"HTTP/1.1 200 OK\r\n\r\n[]", False),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", False),
+        (b"", False),
+    ],
+)
+async def test_knows_a_voicesrv_by_what_it_says(answer: bytes, ours: bool) -> None:
+    async with http(answer) as port:
+        assert await asyncio.to_thread(is_voicesrv, "127.0.0.1", port) is ours
+
+
+async def test_nobody_there_is_none() -> None:
+    async with http(b"") as port:
+        pass
+    assert await asyncio.to_thread(is_voicesrv, "127.0.0.1", port) is False
+
+
+async def listen(peer: Peer) -> None:
+    assert peer.query == {"mode": "listen"}
+    await peer.ready()
+    await peer.socket.wait_closed()
+
+
+async def test_talks_to_the_server_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unexpected(host: str, port: int) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr(reach, "is_voicesrv", unexpected)
+    async with scripted(listen) as url, Server(url, None, None).connected({"mode": "listen"}) as client:
+        assert client.conversation == "c1"
+
+
+async def test_talks_to_the_server_that_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: Callable[[str, int], bool] = lambda host, port: True  # noqa: E731
+    monkeypatch.setattr(reach, "is_voicesrv", answers)
+    async with scripted(listen) as url:
+        monkeypatch.setattr(reach, "PORT", int(url.rpartition(":")[2]))
+        async with Server(None, None, None).connected({"mode": "listen"}) as client:
+            assert client.conversation == "c1"
+
+
+async def test_a_bad_address_is_a_setting_to_put_right() -> None:
+    with pytest.raises(ConfigError, match="no address of a server"):
+        async with Server("localhost", None, None).connected({}):
+            pass
+
+
+def test_a_key_is_not_shown() -> None:
+    assert "secret" not in repr(Server(None, "secret", None))

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from voicesrv.errors import ClientError, Code, ConfigError
+from voicesrv.transport.auth import Access, AccessOptions
+from voicesrv.transport.keys import ALL_SCOPES, LOCAL, Identity
+
+KEY = "alices-own-key"
+ALICE = Identity("alice")
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def access(host: str = "127.0.0.1", clock: Clock | None = None, **options: Any) -> Access:
+    return Access(AccessOptions(**{"api_keys": (f"alice:{KEY}",), **options}), host, clock or Clock())
+
+
+def scope(
+    *headers: tuple[str, str], query: str = "", client: str = "192.0.2.7", kind: str = "websocket"
+) -> dict[str, Any]:
+    given = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+    if not any(name == b"host" for name, _ in given):
+        given.append((b"host", b"localhost:8000"))
+    return {
+        "type": kind,
+        "path": "/ws",
+        "query_string": query.encode(),
+        "headers": given,
+        "client": (client, 5000),
+        "server": ("127.0.0.1", 8000),
+    }
+
+
+def refused(gate: Access, asked: dict[str, Any]) -> ClientError:
+    with pytest.raises(ClientError) as caught:
+        gate.admit(asked)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        ([("Authorization", f"Bearer {KEY}")], ""),
+        ([("Authorization", f"bearer  {KEY} ")], ""),
+        ([], f"mode=listen&token={KEY}"),
+        ([("Sec-WebSocket-Protocol", f"voicesrv.v1, token.{KEY}")], ""),
+        ([("Sec-WebSocket-Protocol", "voicesrv.v1"), ("Sec-WebSocket-Protocol", f"token.{KEY}")], ""),
+        ([("Authorization", "Basic bm90OnRoaXM="), ("Sec-WebSocket-Protocol", f"token.{KEY}")], ""),
+    ],
+)
+def test_a_key_may_come_in_three_places(headers: list[tuple[str, str]], query: str) -> None:
+    assert access().admit(scope(*headers, query=query)) == ALICE
+
+
+@pytest.mark.parametrize(("headers", "query"), [([], ""), ([("Authorization", KEY)], ""), ([], f"key={KEY}")])
+def test_no_key_is_told_where_to_put_one(headers: list[tuple[str, str]], query: str) -> None:
+    error = refused(access(), scope(*headers, query=query))
+    assert error.code is Code.UNAUTHORIZED
+    assert "Bearer" in error.message
+
+
+@pytest.mark.parametrize(
+    "shown", ["", "wrong", KEY[:-1], KEY + "x", KEY.upper(), "x" * 6000, "cl\xe9", "vst_", "vst_a.b"]
+)
+def test_a_wrong_key_is_refused_and_not_repeated(shown: str) -> None:
+    error = refused(access(), scope(("Authorization", f"Bearer {shown}")))
+    assert error.code is Code.UNAUTHORIZED
+    assert len(shown) < 3 or shown not in error.message
+
+
+def test_without_keys_everybody_is_local() -> None:
+    assert access(api_keys=()).admit(scope()) == LOCAL
+    assert access(api_keys=()).admit(scope(("Authorization", "Bearer whatever"))) == LOCAL
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "nas.local"])
+def test_an_address_that_others_reach_needs_keys_or_consent(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"host: .* set api_keys"):
+        access(host, api_keys=())
+    assert access(host, api_keys=(), open_access=True).admit(scope()) == LOCAL
+    assert access(host).admit(scope(query=f"token={KEY}")) == ALICE
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_a_loopback_address_needs_none(host: str) -> None:
+    assert access(host, api_keys=()).admit(scope()) == LOCAL
+
+
+def test_host_and_origin_come_before_the_key() -> None:
+    gate = access()
+    for headers in (
+        [("Host", "evil.example:8000")],
+        [("Host", "localhost:8000"), ("Host", "evil.example")],
+        [("Origin", "http://evil.example")],
+        [("Origin", "null")],
+        [("Host", "evil.example:8000"), ("Origin", "http://evil.example:8000")],
+        [("Origin", "http://localhost:8000"), ("Origin", "http://evil.example")],
+    ):
+        error = refused(gate, scope(*headers, query=f"token={KEY}"))
+        assert error.code is Code.ORIGIN_NOT_ALLOWED
+    assert gate.admit(scope(("Origin", "http://localhost:8000"), query=f"token={KEY}")) == ALICE
+
+
+def test_a_long_origin_is_cut_in_the_message() -> None:
+    assert len(refused(access(), scope(("Origin", "http://" + "x" * 5000))).message) < 200
+
+
+def test_ten_wrong_keys_a_minute_and_then_a_pause_for_that_address() -> None:
+    clock = Clock()
+    gate = access(clock=clock)
+    for _ in range(10):
+        assert refused(gate, scope(query="token=wrong")).code is Code.UNAUTHORIZED
+    limited = refused(gate, scope(query=f"token={KEY}"))  # a right one too: else guessing would go on
+    assert limited.code is Code.RATE_LIMITED
+    assert limited.retry_after_ms == 6000
+    assert gate.admit(scope(query=f"token={KEY}", client="192.0.2.8")) == ALICE
+    assert refused(gate, scope()).code is Code.UNAUTHORIZED
+    clock.now += 6.001
+    assert gate.admit(scope(query=f"token={KEY}")) == ALICE
+
+
+def test_addresses_of_one_ipv6_network_share_their_failures() -> None:
+    gate = access()
+    for i in range(10):
+        refused(gate, scope(query="token=wrong", client=f"2001:db8::{i}"))
+    assert refused(gate, scope(query=f"token={KEY}", client="2001:db8::ffff")).code is Code.RATE_LIMITED
+    assert gate.admit(scope(query=f"token={KEY}", client="2001:db8:0:1::1")) == ALICE
+
+
+def test_the_memory_of_failures_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicesrv.transport.auth._MAX_ADDRESSES", 3)
+    gate = access()
+    for i in range(10):
+        refused(gate, scope(query="token=wrong", client=f"192.0.2.{i}"))
+    assert list(gate._failures) == ["192.0.2.7", "192.0.2.8", "192.0.2.9"]
+
+
+def test_a_token_serves_once_for_a_minute_and_gets_no_other() -> None:
+    clock = Clock()
+    gate = access(clock=clock)
+    token, life_s = gate.issue_token(gate.admit(scope(query=f"token={KEY}")))
+    assert life_s == 60
+    identity = gate.admit(scope(("Sec-WebSocket-Protocol", f"token.{token}")))
+    assert identity == Identity("alice", ALL_SCOPES, is_short_lived=True)
+    with pytest.raises(ClientError, match="cannot be used to get another"):
+        gate.issue_token(identity)
+    assert refused(gate, scope(query=f"token={token}")).message == "this token has ended or was used"
+    late, _ = gate.issue_token(ALICE)
+    clock.now += 60
+    assert refused(gate, scope(query=f"token={late}")).code is Code.UNAUTHORIZED
+
+
+def test_keys_do_not_show() -> None:
+    assert KEY not in repr(AccessOptions(api_keys=(KEY,)))

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import pytest
+
+from tests.hostile.raw import connected
+from tests.transport.apps import EchoApp
+from voicesrv.transport.server import ServerOptions, running
+
+pytestmark = pytest.mark.anyio
+
+
+def options(**changes: Any) -> ServerOptions:
+    return ServerOptions(**{"port": 0, **changes})
+
+
+async def test_requests_one_after_the_other_and_pipelined() -> None:
+    async with running(EchoApp()) as url, connected(url) as client:
+        assert (await client.request("GET /one HTTP/1.1")).body == b"/one"
+        two = b"GET /two HTTP/1.1\r\nHost: x\r\n\r\nGET /three HTTP/1.1\r\nHost: x\r\n\r\n"
+        client.send(two)
+        assert [(await client.answer()).body for _ in range(2)] == [b"/two", b"/three"]
+
+
+async def test_a_request_may_come_byte_by_byte() -> None:
+    async with running(EchoApp()) as url, connected(url) as client:
+        for byte in b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n":
+            client.send(bytes((byte,)))
+            await client.writer.drain()
+        answer = await client.answer()
+        assert answer.body == b"/slow"
+        assert "server" not in answer.headers
+        assert "date" in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "status"),
+    [
+        ("GET /" + "x" * 8191 + " HTTP/1.1", [], 200),
+        ("GET /" + "x" * 8192 + " HTTP/1.1", [], 414),
+        ("GET / HTTP/1.1", [f"X-{i}: y" for i in range(99)], 200),
+        ("GET / HTTP/1.1", [f"X-{i}: y" for i in range(100)], 431),
+        ("GET / HTTP/1.1", ["X-Long: " + "y" * 32_000], 200),
+        ("GET / HTTP/1.1", ["X-Long: " + "y" * 33_000], 431),
+        ("GET / HTTP/1.1", ["X-Long: " + "y" * 1_000_000], 431),
+        ("GET / HTTP/1.1", ["Transfer-Encoding: chunked", "Content-Length: 5"], 400),
+        ("GET / HTTP/1.1", ["Content-Length: 5", "Content-Length: 6"], 400),
+        ("GET / HTTP/1.1", ["Content-Length: -1"], 400),
+        ("GET / HTTP/1.1", ["X: a\x00b"], 400),
+        ("GET /\x00 HTTP/1.1", [], 400),
+        ("GET /\xff HTTP/1.1", [], 400),
+        ("NOISE", [], 400),
+        ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", [], 400),
+    ],
+)
+async def test_requests_at_and_over_the_bounds(
+    line: str, headers: list[str], status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(EchoApp()) as url, connected(url) as client:
+        answer = await client.request(line, *headers)
+        assert answer.status == status
+        if status != 200:
+            assert answer.json()["type"] == "error"
+            assert answer.headers["connection"] == "close"
+            assert await client.end() == b""
+    assert not [record for record in caplog.records if record.exc_info or record.levelno > logging.INFO]
+
+
+async def test_a_header_line_without_an_end_is_refused_while_it_comes() -> None:
+    """The parser keeps a line until it is whole, so that its own size says nothing."""
+    async with running(EchoApp()) as url, connected(url) as client:
+        client.send(b"GET / HTTP/1.1\r\nX-Long: ")
+        await client.flood(bytes(1000).replace(b"\0", b"y"), 5000)
+        assert (await client.answer()).status == 431
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nX: y\r\n", b"\r\n"])
+async def test_a_header_that_does_not_come_ends_the_connection(sent: bytes) -> None:
+    async with running(EchoApp(), options(header_timeout_s=0.2)) as url, connected(url) as client:
+        client.send(sent)
+        if sent.strip():
+            assert (await client.answer()).status == 408
+        assert await client.end() == b""
+
+
+async def test_dripping_does_not_stretch_the_time_for_a_header() -> None:
+    async with running(EchoApp(), options(header_timeout_s=0.2)) as url, connected(url) as client:
+        client.send(b"GET / HTTP/1.1\r\n")
+        dripping = asyncio.create_task(client.flood(b"X: y\r\n", 10**9))
+        client_answer = await client.answer()
+        assert client_answer.status in (408, 431)
+        dripping.cancel()
+
+
+async def test_stray_line_ends_do_not_keep_a_connection() -> None:
+    """They stop uvicorn's keep-alive timer and begin no request."""
+    async with running(EchoApp(), options(header_timeout_s=0.2)) as url, connected(url) as client:
+        await client.request()
+        client.send(b"\r\n")
+        assert await client.end() == b""
+
+
+async def test_one_connection_too_many_is_told_so() -> None:
+    async with running(EchoApp(), options(max_connections=3)) as url, contextlib.AsyncExitStack() as stack:
+        for _ in range(3):
+            client = await stack.enter_async_context(connected(url))
+            assert (await client.request()).status == 200
+        extra = await stack.enter_async_context(connected(url))
+        answer = await extra.answer()
+        assert (answer.status, answer.json()["code"]) == (503, "overloaded")
+        assert answer.headers["retry-after"] == "1"
+        assert await extra.end() == b""
+
+
+async def test_a_violation_in_the_middle_of_an_answer_cuts_it_off() -> None:
+    started, released = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await EchoApp().live(receive, send)
+            return
+        started.set()
+        await released.wait()
+
+    async with running(app) as url, connected(url) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await started.wait()
+        client.send(b"NOISE\r\n\r\n")
+        assert await client.end() == b""
+        released.set()
+
+
+async def test_an_upgrade_to_something_else_is_an_ordinary_request() -> None:
+    async with running(EchoApp()) as url, connected(url) as client:
+        answer = await client.request("GET /h2 HTTP/1.1", "Upgrade: h2c", "Connection: Upgrade")
+        assert answer.body == b"/h2"
