@@ -15,7 +15,7 @@ RUN python -m venv /opt/voicesrv \
 FROM python:3.12-slim
 COPY --from=build /opt/voicesrv /opt/voicesrv
 COPY LICENSE NOTICE /usr/share/doc/voicesrv/
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/voicesrv voicesrv
+RUN useradd --uid 10001 --create-home --home-dir /var/lib/voicesrv voicesrv
 USER 10001
 WORKDIR /var/lib/voicesrv
 ENV PATH=/opt/voicesrv/bin:$PATH \

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from voicesrv.events import VISEMES
 pytestmark = pytest.mark.anyio
 
 RATE = 22050
+PLAIN = TtsOptions()
 SENTENCE = "Hello there, my friend. How are you?"
 
 
@@ -27,9 +29,13 @@ async def espeak() -> AsyncIterator[EspeakTts]:
         yield engine
 
 
-async def spoken(engine: EspeakTts, text: str, options: TtsOptions = TtsOptions()) -> list[Speech]:
+async def spoken(engine: EspeakTts, text: str, options: TtsOptions = PLAIN) -> list[Speech]:
     async with aclosing(engine.synthesize(text, options)) as pieces:
         return [piece async for piece in pieces]
+
+
+def loaded(process: str) -> str:
+    return Path(f"/proc/{process}/maps").read_text()
 
 
 def length_ms(pieces: list[Speech]) -> float:
@@ -48,7 +54,7 @@ async def test_it_speaks_with_words_and_shapes(espeak: EspeakTts) -> None:
     visemes = [viseme for piece in pieces for viseme in piece.visemes]
     assert {viseme.viseme for viseme in visemes} <= set(VISEMES)
     assert "sil" in {viseme.viseme for viseme in visemes}  # between the sentences
-    assert all(a.end_ms == b.start_ms for a, b in zip(visemes, visemes[1:], strict=False))
+    assert all(a.end_ms == b.start_ms for a, b in pairwise(visemes))
 
 
 async def test_words_come_with_the_audio_they_begin_in(espeak: EspeakTts) -> None:
@@ -146,7 +152,7 @@ async def test_what_is_too_long_or_in_no_language(espeak: EspeakTts) -> None:
 
 async def test_leaving_early_frees_the_worker(espeak: EspeakTts) -> None:
     room = espeak.room()
-    async with aclosing(espeak.synthesize("Some sentence to speak. " * 100, TtsOptions())) as pieces:
+    async with aclosing(espeak.synthesize("Some sentence to speak. " * 100, PLAIN)) as pieces:
         await anext(pieces)
         assert espeak.room() == room - 1
     assert espeak.room() == room
@@ -169,7 +175,7 @@ async def test_texts_take_turns(espeak: EspeakTts) -> None:
 async def test_a_killed_worker_is_lost_and_replaced(espeak: EspeakTts) -> None:
     (pid,) = espeak.pids()
     with pytest.raises(EngineUnavailable):
-        async with aclosing(espeak.synthesize("Some sentence to speak. " * 150, TtsOptions())) as pieces:
+        async with aclosing(espeak.synthesize("Some sentence to speak. " * 150, PLAIN)) as pieces:
             async for _ in pieces:
                 os.kill(pid, signal.SIGKILL)
     assert length_ms(await spoken(espeak, "fine")) > 200
@@ -183,6 +189,6 @@ async def test_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_library_is_loaded_by_the_child_alone(espeak: EspeakTts) -> None:
-    assert b"espeak-ng" not in Path("/proc/self/maps").read_bytes()
+    assert "espeak-ng" not in loaded("self")
     (pid,) = espeak.pids()
-    assert b"espeak-ng" in Path(f"/proc/{pid}/maps").read_bytes()
+    assert "espeak-ng" in loaded(str(pid))

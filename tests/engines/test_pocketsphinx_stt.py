@@ -17,6 +17,7 @@ from voicesrv.errors import EngineError, EngineUnavailable
 pytestmark = pytest.mark.anyio
 
 GO = np.frombuffer(samples_of("en_go_forward.wav"), np.int16)
+ENGLISH = SttOptions()
 TESTING = np.frombuffer(samples_of("en_libri_251_testing.wav"), np.int16)
 
 
@@ -36,7 +37,7 @@ async def blocks(*parts: Samples | Pause, length: int = 320) -> AsyncGenerator[S
 
 
 async def transcribed(
-    engine: PocketSphinxStt, *parts: Samples | Pause, options: SttOptions = SttOptions(), length: int = 320
+    engine: PocketSphinxStt, *parts: Samples | Pause, options: SttOptions = ENGLISH, length: int = 320
 ) -> list[Transcript]:
     async with aclosing(blocks(*parts, length=length)) as audio, aclosing(engine.transcribe(audio, options)) as said:
         return [transcript async for transcript in said]
@@ -90,11 +91,11 @@ async def test_two_turns_at_once_and_no_third(sphinx: PocketSphinxStt) -> None:
         yield GO
         await waiting.wait()
 
-    async with aclosing(held()) as audio, aclosing(sphinx.transcribe(audio, SttOptions())) as one:
+    async with aclosing(held()) as audio, aclosing(sphinx.transcribe(audio, ENGLISH)) as one:
         await anext(one)
         said = await transcribed(sphinx, TESTING)
         assert "testing routine" in said[-1].text
-        async with aclosing(held()) as other, aclosing(sphinx.transcribe(other, SttOptions())) as two:
+        async with aclosing(held()) as other, aclosing(sphinx.transcribe(other, ENGLISH)) as two:
             await anext(two)
             assert sphinx.room() == 0
             with pytest.raises(EngineUnavailable, match="taken"):
@@ -104,7 +105,7 @@ async def test_two_turns_at_once_and_no_third(sphinx: PocketSphinxStt) -> None:
 
 async def test_leaving_early_frees_the_turn_and_its_audio(sphinx: PocketSphinxStt) -> None:
     audio = blocks(*[GO] * 20)
-    async with aclosing(sphinx.transcribe(audio, SttOptions())) as said:
+    async with aclosing(sphinx.transcribe(audio, ENGLISH)) as said:
         await anext(said)
     assert sphinx.room() == 2
     await audio.aclose()  # would raise if somebody still read it
@@ -120,7 +121,7 @@ async def test_audio_is_not_read_ahead_of_the_worker(sphinx: PocketSphinxStt) ->
             given += 1600
             yield np.zeros(1600, np.int16)
 
-    async with aclosing(counted()) as audio, aclosing(sphinx.transcribe(audio, SttOptions())) as said:
+    async with aclosing(counted()) as audio, aclosing(sphinx.transcribe(audio, ENGLISH)) as said:
         os.kill(sphinx.pids()[0], signal.SIGSTOP)
         with pytest.raises(EngineUnavailable, match="hung"):
             await anext(said)
@@ -137,7 +138,7 @@ async def test_a_killed_worker_is_lost_and_the_turn_can_be_replayed(sphinx: Pock
         await asyncio.Event().wait()
 
     with pytest.raises(EngineUnavailable, match="lost"):
-        async with aclosing(interrupted()) as audio, aclosing(sphinx.transcribe(audio, SttOptions())) as said:
+        async with aclosing(interrupted()) as audio, aclosing(sphinx.transcribe(audio, ENGLISH)) as said:
             async for _ in said:
                 pass
     assert (await transcribed(sphinx, GO, length=len(GO)))[-1].text == "go forward ten meters"
@@ -150,7 +151,7 @@ async def test_who_feeds_it_may_fail(sphinx: PocketSphinxStt) -> None:
         raise RuntimeError("the microphone fell")
 
     with pytest.raises(RuntimeError, match="the microphone fell"):
-        async with aclosing(broken()) as audio, aclosing(sphinx.transcribe(audio, SttOptions())) as said:
+        async with aclosing(broken()) as audio, aclosing(sphinx.transcribe(audio, ENGLISH)) as said:
             async for _ in said:
                 pass
     assert sphinx.room() == 2

@@ -80,7 +80,7 @@ async def test_connections_that_vanish_leave_nothing(impatient: Server) -> None:
     "noise",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
-        b"GET /\r\n",
+        b"GET /\r\n\r\n",
         b"\x00" * 5000,
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -247,6 +247,27 @@ async def test_waiting_messages_are_bounded_in_bytes_too() -> None:
         assert await flooding
 
 
+async def test_a_flood_in_one_read_lets_the_loop_turn() -> None:
+    app = EchoApp()
+    async with running(app, options(max_pings_per_s=1e9)) as url, upgraded(url) as client:
+        wire = cast(Any, await app.wires.get())
+        wire.data_received(1000 * frame(PING, b"x"))  # as the transport would
+        assert wire.read_paused
+        assert [await client.frame() for _ in range(1000)] == 1000 * [(PONG, b"x")]
+        wire.data_received(1000 * frame(BINARY))
+        assert wire.read_paused
+        assert wire.queue.qsize() <= 16
+        assert [await client.frame() for _ in range(1000)] == 1000 * [(BINARY, b"")]
+
+
+async def test_what_is_said_while_the_app_closes_is_not_heard() -> None:
+    async with running(closes) as url, upgraded(url) as client:
+        assert (await client.frame())[0] == CLOSE
+        await client.flood(1000 * frame(BINARY), 10)
+        client.send(frame(CLOSE, (4000).to_bytes(2, "big")))
+        assert await client.end() == b""
+
+
 async def test_a_client_is_not_blamed_for_an_app_that_is_behind() -> None:
     """Its pong waits behind messages that we do not take."""
     app = DeafApp()

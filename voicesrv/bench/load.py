@@ -19,6 +19,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -79,9 +80,9 @@ class Line(asyncio.Protocol):
         self._leaving = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) and self._upgrade is not None
-        self._transport = transport
-        transport.write(self._upgrade.request)
+        assert self._upgrade is not None
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods alone
+        self._transport.write(self._upgrade.request)
 
     def data_received(self, data: bytes) -> None:
         now = time.perf_counter()

@@ -190,6 +190,7 @@ class Conversation:
             )
             participant.outbox.close(Code.SUPERSEDED)
         self._connect(participant, outbox)
+        participant.listener.rejoin()
         outbox.deliver(max(after, 1), ready)
         for seq, event in missed:
             outbox.deliver(seq, event)
@@ -274,6 +275,9 @@ class Conversation:
         participant.setup = setup
         for noticed in participant.listener.configure(setup.options):
             self._notice(participant, noticed)
+        if setup.options.mode == "speak":  # no more audio is heard: nothing else would end its turn
+            for noticed in participant.listener.end(EndCause.FINALIZE):
+                self._notice(participant, noticed)
         self.answer(participant, Configured(setup.options.public()))
         self.floor.audience_changed()
 
@@ -377,7 +381,8 @@ class Conversation:
         if participant.turns[0] is open_turn:
             open_turn.first.set()
         self._tell_turn(participant, turn, TurnStarted(turn.number, started.start_ms))
-        self.floor.turn_opened(interrupts=options.interrupt)
+        if options.mode != "listen":
+            self.floor.turn_opened(interrupts=options.interrupt)
         self._tasks.create_task(self._follow_turn(participant, open_turn))
 
     def _resume_turn(self, participant: Participant, at_ms: int) -> None:

@@ -32,7 +32,7 @@ from voicesrv.conversation.turn import (
     TurnWentOn,
     step,
 )
-from voicesrv.engines.base import Item, LlmOptions, TtsOptions, UserItem
+from voicesrv.engines.base import AgentItem, Item, LlmOptions, TtsOptions, UserItem
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import Event, Flushed, ReplyCause, ReplyEnded, ReplyStarted, ToolCall, ToolCalled, ToolOutput
 
@@ -94,8 +94,9 @@ class Floor:
         self._reply: Reply | None = None
         self._dictated: Dictated | None = None  # what the reply under way speaks, where a client dictates it
         self._prepared: _Prepared | None = None
-        self._asked: _Asked | None = None  # what the next ANSWER or RELEASE is for
-        self._owed = False  # whether something was said to the agent that it has not answered
+        self._likely: _Asked | None = None  # what the next PREPARE is for
+        self._asked: _Asked | None = None  # what the next ANSWER or RELEASE is for: the last that was said to the agent
+        self._owed = False  # whether something was said to the agent that no reply has taken up
         self._n_replies = 0
 
     @property
@@ -115,7 +116,7 @@ class Floor:
 
     def turn_paused(self, participant: Participant, turn: int, text: str) -> None:
         """A turn has likely ended, with this text, and ``may_prepare`` said yes."""
-        self._asked = _Asked(participant, turn, text)
+        self._likely = _Asked(participant, turn, text)
         self._step(TurnPaused())
 
     def turn_went_on(self, turn: int) -> None:
@@ -129,9 +130,9 @@ class Floor:
             self.history.add([UserItem(text)])
             if participant.options.mode != "listen":
                 self._owed = True
+                self._asked = _Asked(participant, turn, text, timing)
         prepared = self._prepared
         as_prepared = prepared is not None and prepared.turn == turn and prepared.text == text
-        self._asked = _Asked(participant, turn, text, timing)
         self._step(
             TurnClosed(
                 answer=self._owed,
@@ -206,6 +207,8 @@ class Floor:
     def cancel(self) -> None:
         """Stop the reply under way and forget what waits."""
         self._step(CancelAsked(turn_open=self._open_turns() > 0))
+        self._owed = False
+        self._drop_waiting(None, ReplyCause.CANCELLED)
 
     def interrupt(self) -> None:
         """Stop the reply under way where it was heard, whoever speaks."""
@@ -225,16 +228,19 @@ class Floor:
         """
         source = self._reply.source if self._reply is not None else None
         if not (isinstance(source, Thinking) and source.answer_tool(output)):
-            raise ClientError(Code.BAD_PARAMETER, f"id: {output.id!r} is not the id of a tool call that waits")
+            raise ClientError(Code.BAD_PARAMETER, f"id: {output.id[:64]!r} is not the id of a tool call that waits")
 
     def audience_changed(self) -> None:
         """Somebody who takes audio came or went."""
         if self._reply is None:
             return
-        if any(participant.takes_audio for participant in self._room.everybody()):
+        everybody = self._room.everybody()
+        if any(participant.takes_audio for participant in everybody):
             self._reply.release_playout()
+        elif any(participant.options.mode != "listen" for participant in everybody):
+            self._reply.hold_playout()  # they may come back
         else:
-            self._reply.hold_playout()
+            self.cancel()
 
     # --- the table's actions --------------------------------------------------------------------
 
@@ -261,8 +267,8 @@ class Floor:
             self._room.settled()
 
     def _prepare(self) -> None:
-        assert self._asked is not None
-        asked = self._asked
+        assert self._likely is not None
+        asked = self._likely
         history = [*self.history.items, UserItem(asked.text)]
         reply = self._new_answer(asked.participant, asked.turn, history, held=True)
         self._prepared = _Prepared(asked.turn, asked.text, reply)
@@ -277,19 +283,22 @@ class Floor:
         assert self._prepared is not None and self._asked is not None
         self._reply, self._prepared = self._prepared.reply, None
         self._reply.timing = self._asked.timing
-        self.audience_changed()
+        self._taken_up()
         self._reply.release()
+        self.audience_changed()
 
     def _begin_answer(self) -> None:
         assert self._asked is not None
         self._reply = self._new_answer(self._asked.participant, self._asked.turn, self.history.items, held=False)
         self._reply.timing = self._asked.timing
+        self._taken_up()
         self._begin()
 
     def _begin_next(self) -> None:
         waiting = self._line.pop()
         if isinstance(waiting, Answer):
             self._reply = self._new_answer(waiting.participant, waiting.turn, self.history.items, held=False)
+            self._taken_up()
         else:
             self._dictated = waiting
             self._reply = self._new_reply(waiting.participant, None, waiting.source)
@@ -297,17 +306,26 @@ class Floor:
 
     def _begin(self) -> None:
         assert self._reply is not None
-        self.audience_changed()
         self._reply.start(self._tasks)
+        self.audience_changed()
+
+    def _taken_up(self) -> None:
+        """The reply that begins answers all that was said until now."""
+        self._owed = False
+        self._line.answered()
 
     def _stop(self, cause: ReplyCause) -> None:
         assert self._reply is not None
         reply, self._reply = self._reply, None
         items = reply.stop(cause)
         self.history.add(items)
-        if items or cause is ReplyCause.CANCELLED:
-            self._owed = False
+        if reply.turn is not None and not any(isinstance(item, AgentItem) for item in items):
+            self._owed = True  # nothing of the answer was heard
         current, self._dictated = self._dictated, None
+        self._drop_waiting(current, cause)
+
+    def _drop_waiting(self, current: Dictated | None, cause: ReplyCause) -> None:
+        """Forget what waits in line, and tell whose texts will not be heard, or not to their end."""
         for dictated in self._line.clear(current):
             if dictated is not current:
                 self._drop(dictated, cause)
@@ -333,9 +351,10 @@ class Floor:
         if reply is not self._reply:
             return
         self.history.add(reply.items())
-        self._owed = False
         self._reply = None
-        self._dictation_done()  # one that failed never sent its last audio
+        if self._dictated is not None:  # it failed: it never sent its last audio
+            self._line.forget(self._dictated)
+            self._dictation_done()
         self._step(ReplyOver(more=bool(self._line), turn_open=self._open_turns() > 0))
 
     def _dictation_done(self) -> None:
@@ -393,4 +412,5 @@ class Floor:
         )
 
     def _open_turns(self) -> int:
-        return sum(len(participant.turns) for participant in self._room.everybody())
+        """Turns that an answer waits for: who only listens to transcripts does not talk with the agent."""
+        return sum(len(each.turns) for each in self._room.everybody() if each.options.mode != "listen")

@@ -96,6 +96,7 @@ class Listener:
         self._options = options
         self._decoder = InputDecoder(options.encoding, options.sample_rate, options.channels)
         self._bytes = 0
+        self._bytes_per_ms = _bytes_per_ms(options.encoding, options.sample_rate, options.channels)
         self._received_before_ms = float(received_ms)  # in formats that were in force earlier
         self._origin_ms = received_ms
 
@@ -103,6 +104,10 @@ class Listener:
     def received_ms(self) -> int:
         """Length of all input audio so far."""
         return int(self._received_before_ms + self._bytes / self._bytes_per_ms)
+
+    def length_ms(self, n_bytes: int) -> float:
+        """How long so many bytes of input last in the format in force."""
+        return n_bytes / self._bytes_per_ms
 
     @property
     def speaking(self) -> bool:
@@ -117,8 +122,9 @@ class Listener:
         noticed: Sequence[Noticed] = ()
         if old != new:
             noticed = self._hear(self._decoder.flush())
-            self._received_before_ms += self._bytes / _bytes_per_ms(*old)
+            self._received_before_ms += self._bytes / self._bytes_per_ms
             self._bytes = 0
+            self._bytes_per_ms = _bytes_per_ms(*new)
             self._decoder = InputDecoder(*new)
         self._options = options
         self._endpointer.set_waits(options.endpointing_ms, options.eager_ms)
@@ -147,10 +153,6 @@ class Listener:
             self._give(noticed, self._position)
             self._end(noticed, event)
         return noticed
-
-    @property
-    def _bytes_per_ms(self) -> float:
-        return _bytes_per_ms(self._options.encoding, self._options.sample_rate, self._options.channels)
 
     def _ms(self, position: int) -> int:
         return self._origin_ms + samples_to_ms(position, INPUT_RATE)

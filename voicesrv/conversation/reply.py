@@ -129,6 +129,7 @@ class Reply:
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin; the task belongs to ``tasks``."""
+        self._say(ReplyStarted(self.number, self.turn))  # at once: it may be stopped before its task ever runs
         self._task = tasks.create_task(self._run())
 
     @property
@@ -179,7 +180,6 @@ class Reply:
     # --- what it does itself --------------------------------------------------------------------
 
     async def _run(self) -> None:
-        self._say(ReplyStarted(self.number, self.turn))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._think())

@@ -37,7 +37,11 @@ from voicesrv.transport.wire import EXTENSION, Farewell, ServerOptions
 _PING_BURST_S = 10.0
 _MAX_PONG_BACKLOG = 256 * 1024
 """Pongs are written past flow control, so a client that pings and does not read would fill memory."""
-_MAX_WAITING_BYTES = 1 << 20
+_MAX_WAITING_BYTES = 64 * 1024
+"""Of messages that the app has not taken. Few, since it takes them without letting the loop turn, and a
+text message of 64 KiB may take it some milliseconds."""
+_FRAMES_A_TURN = 256
+"""Frames taken before the loop turns: a read of 256 KiB may hold 43,000 empty ones, worth a second."""
 
 logger = logging.getLogger(__name__)
 
@@ -117,18 +121,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._pause()
 
     def _read(self) -> None:
-        """Take what frames there are, as long as the app keeps up."""
+        """Take what frames there are, as long as the app keeps up, and some at a time."""
         reader, conn = self._reader, self.conn
         try:
-            while not (self.read_paused or self._is_over):
-                first = reader.take()
-                if first is None:
+            for _ in range(_FRAMES_A_TURN):
+                if self.read_paused or self._is_over or (first := reader.take()) is None:
                     return
-                is_whole = first in (BINARY, TEXT) and conn.current_size is None
-                if is_whole and conn.state is OPEN and reader.is_masked():
+                if conn.state is not OPEN and first & 0x0F < 8:
+                    continue  # the closing handshake is under way: what else is said is not heard
+                if first in (BINARY, TEXT) and conn.current_size is None and reader.is_masked():
                     self._deliver(first == TEXT, reader.payload())
                 else:
                     super().data_received(reader.raw())
+            self._pause()
+            self.loop.call_soon(self._resume)
         except ClientError as error:
             self._fail(error, 1009)
         except ProtocolError as error:
@@ -161,7 +167,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.receive":
             self._waiting_bytes -= len(message.get("bytes") or message.get("text") or "")
             if self.read_paused and self.queue.empty():
-                self._resume()
+                # Not at once: an app that takes messages faster than a flood brings them would never let
+                # the loop turn, since a queue that is not empty is no reason to wait.
+                self.loop.call_soon(self._resume)
         return message
 
     def _pause(self) -> None:
@@ -169,6 +177,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.pause_reading()
 
     def _resume(self) -> None:
+        if self._is_over:
+            return
         self.read_paused = False
         self._read()
         if not self.read_paused and not self.transport.is_closing():

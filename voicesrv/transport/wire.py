@@ -71,7 +71,7 @@ class ServerOptions:
     """Of one text message."""
     max_fragments: int = 1000
     """Of one message."""
-    max_waiting_messages: int = 32
+    max_waiting_messages: int = 16
     """Received and not yet taken by the app; then reading pauses."""
     header_timeout_s: float = 10.0
     """From the connect, or from the first byte of a later request, to the end of its header."""

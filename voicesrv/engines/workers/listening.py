@@ -19,14 +19,17 @@ CATCH_UP_MS = 400
 """At the end of the turn, a second hearing that lacks no more than this is finished, in 50 ms; else it is dropped."""
 BEHIND_MS = 700
 """With so much audio waiting nobody waits for an interim: the turn is heard again at once, in the same decoder."""
+BEHIND_TIMES = 8
+"""While audio waits, interims come this much more rarely: what they say is no news when they arrive."""
 AFTER_PAUSE_MS = 300
 """Audio after a pause that is not looked at until there is more of it: less is no word and its silence, and without
 looking, the final transcript is the one that the pause was answered with."""
-STRETCH_MS = 20_000
-"""A stretch of speech this long is closed at the next silence: what the decoder keeps of a stretch grows with it."""
+STRETCH_MS = 6000
+"""A stretch of speech this long is closed at the next silence: what the decoder keeps of it, and what there is to
+search when the turn ends, grow with it. The best path through it is better than what was kept word by word, too."""
 STRETCH_MAX_MS = 40_000
 """And this long, it is closed in any case."""
-_SILENCE_MS = 250
+_SILENCE_MS = 400
 
 
 class Listening:
@@ -150,11 +153,12 @@ class Listening:
             if self._marks and hearing.position >= self._marks[0]:
                 self._hear_again()
         at = self._stretch_from + hearing.position
-        if at - self._shown_at < self._every or self._waiting() >= PIECE_BYTES:
+        wait = self._every * (BEHIND_TIMES if self._waiting() >= PIECE_BYTES else 1)
+        if at - self._shown_at < wait:
             return n_new, None
         self._shown_at = at - (at - self._shown_at) % self._every
         words = hearing.words(self._offset_ms)
-        if self._marks or self._again:  # about to be heard better
+        if self._marks or self._again or not self._interim:  # about to be heard better, or not shown
             shown = [*self._stable.kept, *words]
         else:
             shown = self._stable.update(words, at // BYTES_PER_MS)
