@@ -230,3 +230,12 @@ def test_every_setting_is_documented_and_shown() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert name in shown, name
+
+
+def test_the_state_folder_is_the_users_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    assert Settings().state_folder == Path("/home/somebody/.local/state/voicesrv")
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert Settings().state_folder == Path("/state/voicesrv")
+    assert Settings(state_dir="/mine").state_folder == Path("/mine")

@@ -12,8 +12,7 @@ import difflib
 import ipaddress
 import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -30,19 +29,10 @@ from pydantic_settings import (
 from voicesrv import options
 from voicesrv.agents import DEFAULT, Agent
 from voicesrv.errors import ClientError, ConfigError
+from voicesrv.sources import PREFIX, flat, masked, merged, read_file, unknown_variables
 
-PREFIX = "VOICESRV_"
-CONFIG_VARIABLE = "VOICESRV_CONFIG"
-"""Names the settings file where no flag does."""
-TOKEN_VARIABLE = "VOICESRV_TOKEN"
-"""Holds the key that the commands which are clients show to a server; no setting of the server."""
-DEFAULT_FILE = Path("voicesrv.toml")
-"""Read from the current folder where it exists and no other file is named."""
 DEFAULT_AGENT = DEFAULT.name
 """The agent of clients that name none; it always exists."""
-
-_SECRET = ("key", "token", "secret", "password")
-"""Values of an engine's table with one of these in their name are never shown."""
 
 _Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 _List = Annotated[tuple[str, ...], NoDecode]
@@ -161,9 +151,9 @@ class Settings(BaseSettings):
             if name == "api_keys":
                 rows[name] = [str(key) for key in value]
             elif name == "agents":
-                rows.update(_flat({name: {agent.name: _public(agent) for agent in value.values()}}))
+                rows.update(flat({name: {agent.name: _public(agent) for agent in value.values()}}))
             elif name == "engines":
-                rows.update({path: masked(path, each) for path, each in _flat({name: value})})
+                rows.update({path: masked(path, each) for path, each in flat({name: value})})
             else:
                 rows[name] = list(value) if isinstance(value, tuple) else value
         return rows
@@ -227,7 +217,7 @@ def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> 
         environment = EnvSettingsSource(Settings)()
     except SettingsError as error:
         raise ConfigError(f"environment: {error}: a table is written as a JSON object") from error
-    path, table = _read_file(config)
+    path, table = read_file(config)
     sources = (
         (table, lambda _: str(path)),
         (environment, lambda name: PREFIX + name.replace(".", "__").upper()),
@@ -236,20 +226,15 @@ def load(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> 
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for source, describe in sources:
-        values = _merged(values, source)
-        origins.update({name: describe(name) for name, _ in _flat(source)})
+        values = merged(values, source)
+        origins.update({name: describe(name) for name, _ in flat(source)})
     try:
         settings = Settings(**values)
     except ValidationError as error:
         raise ConfigError("; ".join(_explain(fault, origins) for fault in error.errors())) from error
     settings._origins = origins
-    settings._warnings = tuple(_unknown_variables())
+    settings._warnings = tuple(unknown_variables(Settings.model_fields))
     return settings
-
-
-def environment() -> Mapping[str, str]:
-    """The variables of this process, for those who look for the keys of language models in them."""
-    return os.environ
 
 
 def is_loopback(host: str) -> bool:
@@ -258,32 +243,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _read_file(config: Path | None) -> tuple[Path, dict[str, Any]]:
-    named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
-    path = named or DEFAULT_FILE
-    if named is None and not path.is_file():
-        return path, {}
-    try:
-        return path, tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not TOML, or not UTF-8
-        raise ConfigError(f"{path}: {error}") from error
-
-
-def _unknown_variables() -> Iterator[str]:
-    for name in sorted(os.environ):
-        field = name.removeprefix(PREFIX).lower()
-        if (
-            not name.startswith(PREFIX)
-            or name in (CONFIG_VARIABLE, TOKEN_VARIABLE)
-            or field.partition("__")[0] in Settings.model_fields
-        ):
-            continue
-        near = difflib.get_close_matches(field, Settings.model_fields, n=1)
-        yield f"{name} sets nothing" + (f"; did you mean {PREFIX}{near[0].upper()}?" if near else "")
 
 
 def _explain(fault: Mapping[str, Any], origins: Mapping[str, str]) -> str:
@@ -331,26 +290,3 @@ def _agent(name: str, table: object) -> Agent:
 
 def _public(agent: Agent) -> dict[str, Any]:
     return {key: [t.name for t in agent.tools] if key == "tools" else getattr(agent, key) for key in _AGENT_KEYS}
-
-
-def masked(path: str, value: object) -> object:
-    """A value as it may be shown: what may be a secret, to go by its name, is hidden."""
-    return "**********" if any(word in path.rpartition(".")[2].lower() for word in _SECRET) else value
-
-
-def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested tables with its dotted path."""
-    for key, value in table.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one source over another, tables key by key."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        merged[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
-    return merged

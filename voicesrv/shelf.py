@@ -19,7 +19,8 @@ from voicesrv.engines.llm_choice import choose
 from voicesrv.errors import ClientError, ConfigError, EngineUnavailable, VoicesrvError
 from voicesrv.metrics import ENGINE_FAILURES
 from voicesrv.plugins import KINDS, Kind
-from voicesrv.settings import Settings, environment, masked
+from voicesrv.settings import Settings
+from voicesrv.sources import environment, masked
 
 AUTO = "auto"
 _AUTO: Mapping[Kind, tuple[str, ...]] = {"stt": ("pocketsphinx",), "tts": ("espeak",)}

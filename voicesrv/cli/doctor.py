@@ -75,7 +75,7 @@ def _machine() -> Iterator[Finding]:
 
 def _settings(settings: Settings) -> Iterator[Finding]:
     from voicesrv.engines.llm_choice import HOSTED
-    from voicesrv.settings import environment
+    from voicesrv.sources import environment
 
     set_here = [f"{path} ({settings.origin(path)})" for path in settings.shown() if settings.origin(path) != "default"]
     yield Finding("settings", "set are " + ", ".join(set_here) if set_here else "all are at their defaults")

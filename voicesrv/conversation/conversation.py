@@ -81,30 +81,39 @@ class Conversation:
         self.owner = owner
         self.participants: dict[str, Participant] = {}
         self.journal = Journal()
-        self._lead_ms = lead_ms
+        self.started = asyncio.Event()
+        """Set once connections may attach."""
         self._n_turns = 0
         self._ended = asyncio.Event()
         self._settled = asyncio.Event()  # something ended: whoever waits to close looks again
+        self._tasks = asyncio.TaskGroup()
+        self.floor = Floor(self._tasks, self, lead_ms)
 
-    async def run(self, started: asyncio.Event) -> None:
-        """Live until ``end`` is called.
-
-        Args:
-            started: set once connections may attach.
-        """
+    async def run(self) -> None:
+        """Live until ``end`` is called."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
-                self.floor = Floor(tasks, self, self._lead_ms)
-                started.set()
+            async with self._tasks:
+                self.started.set()
                 await self._ended.wait()
                 raise _Over
         except* _Over:
             pass
+        finally:
+            self._ended.set()
 
     def end(self) -> None:
         """Stop all that goes on; nothing more is said."""
         self._ended.set()
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or is about to."""
+        return self._ended.is_set()
+
+    @property
+    def waits(self) -> bool:
+        """Whether all its connections lost their sockets; one that was just founded has none yet."""
+        return bool(self.participants) and not self.attended
 
     @property
     def attended(self) -> bool:
@@ -123,6 +132,12 @@ class Conversation:
         while self.attended and (
             not self.floor.idle or any(participant.turns for participant in self.participants.values())
         ):
+            self._settled.clear()
+            await self._settled.wait()
+
+    async def deserted(self) -> None:
+        """Wait until no connection has a socket."""
+        while self.attended:
             self._settled.clear()
             await self._settled.wait()
 
@@ -196,6 +211,8 @@ class Conversation:
             outbox.deliver(seq, event)
         self.floor.audience_changed()
         self.floor.pick_up(participant, self._n_turns)
+        if participant.closing:  # its close may have been answered while nobody was there
+            self._tasks.create_task(self._close_when_done(participant))
         return True
 
     def detach(self, participant: Participant, outbox: Outbox) -> None:
@@ -447,8 +464,7 @@ class Conversation:
 
     def _tell_turn(self, participant: Participant, turn: UserTurn, event: Event) -> None:
         """Tell of a turn, once those before it on the same connection are over."""
-        first = participant.turns[0]
-        if first.turn is turn:
+        if participant.turns[0].turn is turn:
             self.emit(event)
         else:
-            participant.turns[-1].waiting.append(event)
+            next(each for each in participant.turns if each.turn is turn).waiting.append(event)

@@ -24,6 +24,9 @@ from voicesrv.stores.base import ConversationStore
 
 logger = logging.getLogger(__name__)
 
+FAREWELL_S = 1.0
+"""For connections to be sent what they were told last."""
+
 Resolve = Callable[[Options], Awaitable[Setup]]
 """Options to open engines and the agent's words.
 
@@ -73,9 +76,13 @@ class Seat:
 
         Raises:
             ClientError: ``state_lost`` where a resume cannot be whole, ``superseded`` where
-                another connection used its token first.
+                another connection used its token first, ``not_found`` where the conversation has
+                ended meanwhile.
         """
         participant = self.participant
+        if self.conversation.over:  # it ended during the handshake
+            code = Code.NOT_FOUND if self._join.resume is None else Code.STATE_LOST
+            raise ClientError(code, "conversation: it has ended; start anew")
         if self._join.resume is not None and not participant.accepts(self._join.resume):
             raise ClientError(Code.SUPERSEDED, "another connection resumed this one")
         participant.rotate_token()
@@ -171,7 +178,7 @@ class Hub:
     @property
     def room(self) -> int:
         """How many more conversations fit."""
-        ours = max(0, self.options.max_conversations - sum(each.attended for each in self._conversations.values()))
+        ours = max(0, self.options.max_conversations - sum(not each.waits for each in self._conversations.values()))
         engines = self._engine_room()
         return ours if engines is None else min(ours, engines)
 
@@ -192,12 +199,13 @@ class Hub:
         """
         self.admit()
         if join.conversation is None:
-            if self.room == 0:
-                message = "no more conversations fit now"
-                raise ClientError(Code.OVERLOADED, message, retry_after_ms=self.options.retry_after_ms)
+            self._check_room()
             setup = await self.resolve(join.options)
+            self.admit()  # others may have come, or the server been stopped, while engines were opened
+            self._check_room()
             self._make_room()
-            conversation = await self._found(join.owner)
+            conversation = Conversation(_new_id("cv"), join.owner, self.options.lead_ms)
+            await self._begin(conversation)
             return Seat(self, conversation, Participant(_new_id("cn"), setup), join)
         conversation = await self._find(join.conversation, join.owner)
         if join.resume is not None:
@@ -237,6 +245,10 @@ class Hub:
             for participant in list(conversation.participants.values()):
                 _dismiss(conversation, participant, Code.SHUTTING_DOWN, "the server stops; come back and resume")
             self._keep(conversation)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                for conversation in conversations:
+                    await conversation.deserted()
 
     def _keep(self, conversation: Conversation) -> None:
         if self._store is None:
@@ -252,47 +264,54 @@ class Hub:
         if kept is None or kept.get("owner") != owner:
             return None
         assert self._store is not None
-        self._store.drop(id)
         try:
             snapshot = Snapshot.from_json(kept)
         except SnapshotError as error:
             logger.warning("conversation %s cannot be gone on with: %s", id, error)
+            self._store.drop(id)
             return None
         participants = []
         for seated in snapshot.seated:
             participant = Participant(seated.id, await self.resolve(seated.options), seated.received_ms)
             participant.token = seated.token
             participants.append(participant)
-        conversation = await self._found(owner, id)
+        if id in self._conversations:  # another of its connections came back meanwhile
+            return self._conversations[id]
+        self._store.drop(id)
+        conversation = Conversation(id, owner, self.options.lead_ms)
         conversation.restore(snapshot, participants)
+        await self._begin(conversation)
         return conversation
+
+    def _check_room(self) -> None:
+        if self.room == 0:
+            message = "no more conversations fit now"
+            raise ClientError(Code.OVERLOADED, message, retry_after_ms=self.options.retry_after_ms)
 
     def _make_room(self) -> None:
         """Forget the conversation that has waited longest, where as many wait as may be attended."""
-        waiting = [each for each in self._conversations.values() if not each.attended]
+        waiting = [each for each in self._conversations.values() if each.waits]
         if len(waiting) >= self.options.max_conversations:
             metrics.DROPS.labels("waiting_conversation").inc()
             min(waiting, key=lambda each: each.detached_at).end()
 
     async def _find(self, id: str, owner: str) -> Conversation:
         conversation = self._conversations.get(id) or await self._revive(id, owner)
-        if conversation is None or conversation.owner != owner:
+        if conversation is None or conversation.owner != owner or conversation.over:
             raise ClientError(Code.NOT_FOUND, "conversation: there is none of this id")
+        await conversation.started.wait()
         return conversation
 
-    async def _found(self, owner: str, id: str | None = None) -> Conversation:
-        conversation = Conversation(id or _new_id("cv"), owner, self.options.lead_ms)
-        started = asyncio.Event()
+    async def _begin(self, conversation: Conversation) -> None:
         self._conversations[conversation.id] = conversation
         metrics.CONVERSATIONS.inc()
-        self._tasks.create_task(self._hold(conversation, started))
-        await started.wait()
-        return conversation
+        self._tasks.create_task(self._hold(conversation))
+        await conversation.started.wait()
 
-    async def _hold(self, conversation: Conversation, started: asyncio.Event) -> None:
+    async def _hold(self, conversation: Conversation) -> None:
         """Run a conversation; a fault of ours in it ends it alone."""
         try:
-            await conversation.run(started)
+            await conversation.run()
         except Exception:
             request_id = uuid.uuid4().hex[:12]
             logger.exception("conversation %s failed, request id %s", conversation.id, request_id)

@@ -158,7 +158,7 @@ class Connection:
             event = self._localised(event)
         for message in self._codec.send(seq, event):
             self._waiting.append(message)
-            self._waiting_bytes += len(message)
+            self._waiting_bytes += _size(message)
         self._more.set()
         if self._waiting_bytes > self._max_waiting:
             self._drop_slow("over 1 MiB waits to be read")
@@ -276,7 +276,7 @@ class Connection:
         while True:
             while self._waiting:
                 message = self._waiting.popleft()
-                self._waiting_bytes -= len(message)
+                self._waiting_bytes -= _size(message)
                 self._sending_since = time.monotonic()
                 if isinstance(message, bytes):
                     await send({"type": "websocket.send", "bytes": message})
@@ -347,3 +347,8 @@ class Connection:
         failed = Failed(error.code, error.message, fatal=True, retry_after_ms=error.retry_after_ms)
         seq = self._seat.conversation.journal.append(failed, only_for=self._seat.participant.id)
         return next((each for each in self._codec.send(seq, failed) if isinstance(each, str)), None)
+
+
+def _size(message: Message) -> int:
+    """Bytes on the wire, at most."""
+    return len(message) if isinstance(message, bytes) or message.isascii() else 4 * len(message)

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 JOIN_TIMEOUT_S = 20.0
 """For engines that a connection names and that are not open yet; under a client's own open timeout."""
 
+MAX_FIELDS = 100
+"""Query parameters that are looked at."""
+
 Admit = Callable[[Scope], Identity]
 """Who connects. Raises ``ClientError``: ``unauthorized``, ``origin_not_allowed`` or ``rate_limited``."""
 
@@ -72,8 +75,7 @@ class NativeEndpoint:
             await connection.run()
 
     async def _seat(self, scope: Scope, identity: Identity) -> Seat:
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=100))
-        connect = native.parse_query(query, self._defaults)
+        connect = native.parse_query(_query(scope), self._defaults)
         if connect.resume is None:
             check_scope(identity, connect.options)
         join = Join(identity.name, connect.options, connect.conversation, connect.resume, connect.after, connect.has)
@@ -83,3 +85,11 @@ class NativeEndpoint:
         except TimeoutError:
             message = f"the engines asked for are still being loaded after {JOIN_TIMEOUT_S:.0f} s"
             raise ClientError(Code.OVERLOADED, message, retry_after_ms=5000) from None
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise ClientError(Code.BAD_PARAMETER, f"query: over {MAX_FIELDS} parameters") from None
+    return dict(pairs)

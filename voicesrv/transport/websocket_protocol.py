@@ -1,11 +1,11 @@
 """uvicorn's WebSocket protocol, made safe against clients that do not read, flood, or lie.
 
 Whole data frames, nearly all there are, take a short way of ours; everything else (control frames,
-fragments, the closing handshake, violations) goes one frame at a time through ``websockets``. On 100
-connections of 50 messages a second a received message of 640 bytes costs 22 µs of CPU so, against 46 µs
-with uvicorn's own class, of which 13 µs came of pausing and resuming to read around each message; a
-message sent costs 10 µs less. 13 µs a message is what a bare asyncio protocol costs. (uvicorn 0.54,
-websockets 17.4, uvloop 0.23, Python 3.11.)
+fragments, the closing handshake, violations) goes one frame at a time through ``websockets``. Measured
+side by side, 100 connections of 50 messages of 640 bytes a second: a message received costs 26 µs of CPU
+against 42 µs with uvicorn's own class, and one that is sent back too, 38 against 51. Some 10 µs of
+uvicorn's come of pausing and resuming to read around each message; here reading pauses only when
+messages wait. (uvicorn 0.54, websockets 17.4, uvloop 0.23, Python 3.11.)
 """
 
 from __future__ import annotations
