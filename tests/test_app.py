@@ -36,7 +36,9 @@ async def serving(folder: Path, **settings: Any) -> AsyncIterator[str]:
 
 def dial(at: str, query: str = "", key: str | None = None, **more: Any) -> connect:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return connect(f"ws://{at}/ws?{query}", compression=None, additional_headers=headers, proxy=None, max_queue=None, **more)
+    return connect(
+        f"ws://{at}/ws?{query}", compression=None, additional_headers=headers, proxy=None, max_queue=None, **more
+    )
 
 
 async def read_until(socket: ClientConnection, kind: str) -> list[dict[str, Any]]:

@@ -35,7 +35,9 @@ def a_snapshot(*told: Entry) -> Snapshot:
             AgentItem("Zwölf", interrupted=True),
         ),
         told=told,
-        seated=(Seated("cn_1", Options(mode="listen", tools=(Tool("clock", "tells", {"type": "object"}),)), "t", 1234),),
+        seated=(
+            Seated("cn_1", Options(mode="listen", tools=(Tool("clock", "tells", {"type": "object"}),)), "t", 1234),
+        ),
     )
 
 

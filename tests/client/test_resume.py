@@ -1,0 +1,133 @@
+"""The client and the real server, with the connection between them cut again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.cli.end_to_end import null_server
+from voicesrv.bench.caller import tone
+from voicesrv.bench.continuity import MarkedAudio
+from voicesrv.client import Upkeep, VoiceClient
+from voicesrv.client.events import Audio, AudioEnd, Ready, ReplyEnd, ServerEvent, Transcript, TurnEnd
+from voicesrv.client.pacing import Pacer
+
+pytestmark = pytest.mark.anyio
+
+
+class Wire:
+    """A TCP connection to the server that can be cut."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = host, port
+        self._open: set[asyncio.StreamWriter] = set()
+        self.cuts = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(*self._target)
+        self._open |= {writer, far_writer}
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._copy(reader, far_writer))
+            tasks.create_task(self._copy(far_reader, writer))
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+            self._open.discard(writer)
+
+    def cut(self) -> None:
+        """Drop what is on its way, both ways."""
+        self.cuts += 1
+        for writer in list(self._open):
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def wire_to(url: str) -> AsyncIterator[tuple[Wire, str]]:
+    parts = urlsplit(url)
+    assert parts.hostname and parts.port
+    wire = Wire(parts.hostname, parts.port)
+    async with await asyncio.start_server(wire.serve, "127.0.0.1", 0) as server:
+        yield wire, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def converse(client: VoiceClient, wire: Wire, cut_at: set[int]) -> list[ServerEvent | Audio]:
+    """Speak for 600 ms and hear the reply; the connection is cut after so many events and pieces of audio."""
+    got: list[ServerEvent | Audio] = []
+
+    async def speak() -> None:
+        pacer, now = Pacer(32_000, 640), asyncio.get_running_loop().time
+        pcm = tone(0.6) + bytes(32 * 500)
+        for start in range(0, len(pcm), 640):
+            await asyncio.sleep(pacer.wait_s(640, now()))
+            await client.send_audio(pcm[start : start + 640])
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        tasks.create_task(speak())
+        async for event in client:
+            if isinstance(event, Ready):
+                continue
+            got.append(event)
+            if len(got) in cut_at:
+                wire.cut()
+            if isinstance(event, ReplyEnd):
+                break
+    return got
+
+
+def of(events: list[ServerEvent | Audio], kind: type) -> list[ServerEvent | Audio]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.mark.parametrize("cut_at", [set(), {1}, {2, 3}, {5}, {8, 9, 10}, {12}, {14, 17}, set(range(1, 40, 3))])
+async def test_everything_arrives_once_and_in_order(cut_at: set[int]) -> None:
+    upkeep = Upkeep(jitter=lambda: 0.0)
+    async with (
+        null_server() as server,
+        wire_to(server) as (wire, url),
+        VoiceClient(url, upkeep=upkeep, words=True) as client,
+    ):
+        got = await converse(client, wire, cut_at)
+    # Some of what it had read already was counted after a cut, so two cuts can be one drop.
+    assert bool(cut_at) <= client.reconnections <= wire.cuts
+    assert client.lost_ms == 0
+    events = of(got, ServerEvent)
+    assert [event.seq for event in events] == list(range(2, 2 + len(events)))  # type: ignore[union-attr]
+    check = MarkedAudio()
+    pieces: list[Audio] = of(got, Audio)  # type: ignore[assignment]
+    assert sum(check.feed(piece.pcm) for piece in pieces) + check.finish() == 0
+    assert [piece.start_ms for piece in pieces] == [
+        sum(len(p.pcm) for p in pieces[:n]) / 48 for n in range(len(pieces))
+    ]
+    (end,) = of(got, AudioEnd)
+    assert sum(len(piece.pcm) for piece in pieces) == 48 * end.duration_ms  # type: ignore[union-attr]
+    (turn,) = of(got, TurnEnd)
+    # 600 ms of speech, up to 300 ms before it and some of the silence after it: none is missing, none came twice.
+    assert 600 <= int(turn.text.split()[3]) <= 1200  # type: ignore[union-attr]
+    assert turn.end_ms - turn.start_ms == pytest.approx(600, abs=20)  # type: ignore[union-attr]
+    texts = [t.text for t in of(got, Transcript)]  # type: ignore[union-attr]
+    assert len(texts) == len(set(texts))
+
+
+async def test_another_output_format_goes_on_where_it_was_cut() -> None:
+    upkeep = Upkeep(jitter=lambda: 0.0)
+    async with (
+        null_server() as server,
+        wire_to(server) as (wire, url),
+        VoiceClient(url, upkeep=upkeep, output_encoding="mulaw", output_sample_rate=8000) as client,
+    ):
+        got = await converse(client, wire, {9, 13})
+    assert client.reconnections
+    (end,) = of(got, AudioEnd)
+    n_bytes = sum(len(piece.pcm) for piece in of(got, Audio))  # type: ignore[union-attr]
+    assert n_bytes == pytest.approx(8 * end.duration_ms, abs=16)  # type: ignore[union-attr]
