@@ -100,7 +100,9 @@ async def test_a_full_server_refuses_before_the_upgrade(tmp_path: Path) -> None:
         assert int(refused.value.response.headers["Retry-After"]) > 0
 
 
-@pytest.mark.parametrize("query", ["agent=nobody", "stt=nothing", "tts=nothing", "conversation=cv_none"])
+@pytest.mark.parametrize(
+    "query", ["agent=nobody", "stt=nothing", "tts=nothing", "llm=openai:gpt-4o", "conversation=cv_none"]
+)
 async def test_what_is_not_there_is_said_before_the_upgrade(tmp_path: Path, query: str) -> None:
     async with serving(tmp_path) as at:
         with pytest.raises(InvalidStatus) as refused:

@@ -48,6 +48,7 @@ class Resolver:
         if agent is None:
             known = ", ".join(sorted(self._settings.agents))
             raise ClientError(Code.NOT_FOUND, f"agent: there is no {options.agent!r}; known are {known}")
+        self._check_model(options.llm)
         get = self._shelf.get
         try:
             # The language model and the voice are opened for listeners too: a mode may change.
@@ -73,6 +74,16 @@ class Resolver:
             greeting=agent.greeting,
         )
 
+    def _check_model(self, name: str) -> None:
+        """Let clients name what the operator has named: any other model would be at the operator's cost."""
+        named = {AUTO, self._settings.llm, *self._settings.llm_models}
+        named |= {agent.llm for agent in self._settings.agents.values()}
+        if name not in named and ":" in name:
+            message = (
+                f"llm: {name!r} is not among the models that this server offers; its setting llm_models can add it"
+            )
+            raise ClientError(Code.NOT_FOUND, message)
+
 
 def create_app(settings: Settings) -> Starlette:
     """Make the server's ASGI application; nothing is opened before it is started.
@@ -93,18 +104,17 @@ def create_app(settings: Settings) -> Starlette:
         stt=settings.stt, llm=settings.llm, tts=settings.tts, voice=settings.voice, language=settings.language
     )
     native = NativeEndpoint(hub, access.admit, defaults, _connection_options(settings))
-    missing: list[str] = []
 
-    def ready() -> ClientError | None:
+    async def ready() -> ClientError | None:
         if hub.draining:
             return ClientError(Code.SHUTTING_DOWN, "the server is stopping")
+        missing = await shelf.warm()
         return ClientError(Code.OVERLOADED, "; ".join(missing)) if missing else None
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with shelf:
-            missing.extend(await shelf.warm())
-            for problem in missing:
+            for problem in await shelf.warm():
                 logger.warning("%s", problem)
             await asyncio.to_thread(store.sweep)
             metrics.ROOM.set_function(lambda: hub.room)

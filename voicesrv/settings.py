@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     """Recogniser used where a client names none."""
     llm: str = "auto"
     """Language model used where a client or agent names none: an engine, or ``provider:model``."""
+    llm_models: _List = ()
+    """Further language models, as ``provider:model``, that clients may name beside ``llm`` and the agents' own."""
     tts: str = "auto"
     """Synthesiser used where a client or agent names none."""
     voice: str = ""
@@ -158,7 +160,7 @@ class Settings(BaseSettings):
                 rows[name] = list(value) if isinstance(value, tuple) else value
         return rows
 
-    @field_validator("api_keys", "allowed_origins", "allowed_hosts", mode="before")
+    @field_validator("api_keys", "llm_models", "allowed_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -51,11 +51,14 @@ class Site:
                 WebSocketRoute("/ws", accept),
                 Route("/fails", fail),
                 Route("/half", half),
-                *routes(access, Shelf(), lambda: self.not_ready, dataclasses.replace(Options(), language="de")),
+                *routes(access, Shelf(), self._ready, dataclasses.replace(Options(), language="de")),
             ],
             middleware=[Middleware(Guard)],
             exception_handlers=error_handlers(),
         )
+
+    async def _ready(self) -> ClientError | None:
+        return self.not_ready
 
     async def ask(self, line: str, *headers: str) -> Answer:
         async with running(self.app()) as url, connected(url) as client:

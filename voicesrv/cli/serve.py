@@ -63,22 +63,25 @@ def serve(
     from voicesrv.transport.server import serve as serve_app
 
     configure(settings.log_level)
-    app = create_app(settings)
-    print(greeting(settings, _own_command()), file=sys.stderr)
-    serve_app(app, server_options(settings))
+    serve_app(
+        create_app(settings),
+        server_options(settings),
+        lambda url: print(greeting(settings, _own_command(), int(url.rpartition(":")[2])), file=sys.stderr),
+    )
 
 
-def greeting(settings: Settings, command: str) -> str:
+def greeting(settings: Settings, command: str, port: int) -> str:
     """Say how to talk to the server, in lines that can be pasted.
 
     Args:
         settings: those in force.
         command: how this program is called from where the reader is.
+        port: what it listens on; the settings' own may stand for any.
     """
     from voicesrv.settings import is_loopback
 
     host = settings.host if is_loopback(settings.host) else "localhost"
-    at = f"{f'[{host}]' if ':' in host else host}:{settings.port}"
+    at = f"{f'[{host}]' if ':' in host else host}:{port}"
     to = "" if at in (f"127.0.0.1:{_DEFAULT_PORT}", f"localhost:{_DEFAULT_PORT}") else f" --url http://{at}"
     lines = [
         f"voicesrv on http://{at} (WebSocket: ws://{at}/ws)",

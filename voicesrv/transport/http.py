@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -32,7 +32,7 @@ WEBSOCKET_PATHS = ("/ws", "/v1/stream")
 
 logger = logging.getLogger(__name__)
 
-Ready = Callable[[], ClientError | None]
+Ready = Callable[[], Awaitable[ClientError | None]]
 """Why the server cannot take a conversation now; None where it can. Called often."""
 
 
@@ -58,7 +58,7 @@ def routes(access: Access, shelf: Shelf, ready: Ready, defaults: Options | None 
         return Response(b"ok\n", media_type="text/plain", headers=_NO_STORE)
 
     async def readyz(request: Request) -> Response:
-        error = ready()
+        error = await ready()
         return _json({"ready": True}) if error is None else refusal(error)
 
     async def metrics_(request: Request) -> Response:

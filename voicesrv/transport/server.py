@@ -49,7 +49,7 @@ _BACKLOG = 2048
 logger = logging.getLogger(__name__)
 
 
-def serve(app: ASGIApp, options: ServerOptions) -> None:
+def serve(app: ASGIApp, options: ServerOptions, listening: Callable[[str], None] = lambda url: None) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return; a second signal ends the process at once.
 
     While it drains, ``/healthz`` answers and everything else is refused with 503 and ``Retry-After``;
@@ -59,19 +59,21 @@ def serve(app: ASGIApp, options: ServerOptions) -> None:
         app: its lifespan must be supported; what it raises there is raised here. If it has a
             ``state.drain``, that is called first when the server stops.
         options: where to listen, and the bounds of each connection.
+        listening: called with the URL once clients can connect.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(app, options))
+        runner.run(_serve(app, options, listening))
 
 
-async def _serve(app: ASGIApp, options: ServerOptions) -> None:
+async def _serve(app: ASGIApp, options: ServerOptions, listening: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     async with _running(app, options, stop.set) as url:
         logger.info("listening on %s", url)
+        listening(url)
         await stop.wait()
         logger.info("stopping")
 
