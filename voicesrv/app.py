@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import WebSocketRoute
 
 from voicesrv import metrics
 from voicesrv.conversation.hub import Hub, HubOptions
@@ -22,7 +21,7 @@ from voicesrv.stores.files import FileStore
 from voicesrv.transport import http
 from voicesrv.transport.auth import Access, AccessOptions
 from voicesrv.transport.connection import ConnectionOptions
-from voicesrv.transport.websocket import NativeEndpoint
+from voicesrv.transport.websocket import NativeEndpoint, WebSockets
 from voicesrv.transport.wire import ServerOptions
 
 logger = logging.getLogger(__name__)
@@ -126,11 +125,11 @@ def create_app(settings: Settings) -> Starlette:
                     watching.cancel()
 
     app = Starlette(
-        routes=[
-            *(WebSocketRoute(path, native) for path in http.WEBSOCKET_PATHS),
-            *http.routes(access, shelf, ready, defaults),
+        routes=http.routes(access, shelf, ready, defaults),
+        middleware=[
+            Middleware(http.Guard),
+            Middleware(WebSockets, endpoints=dict.fromkeys(http.WEBSOCKET_PATHS, native)),
         ],
-        middleware=[Middleware(http.Guard)],
         exception_handlers=http.error_handlers(),
         lifespan=lifespan,
     )

@@ -35,6 +35,7 @@ class Recording:
         self.lines: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.n_audio = 0
+        self.heard_last = ""
 
     async def open(self, path: str) -> None:
         self.lines.append({"open": path})
@@ -53,13 +54,19 @@ class Recording:
     async def hear_until(self, type: str, n: int = 1) -> None:
         """Take messages until the n-th event of this type."""
         while n:
-            message = await self.socket.recv()
-            self._keep("server", message)
-            if isinstance(message, str):
-                self.events.append(json.loads(message))
-                n -= self.events[-1]["type"] == type
-            else:
-                self.n_audio += len(message)
+            await self.hear()
+            n -= self.heard_last == type
+
+    async def hear(self) -> None:
+        """Take one message."""
+        message = await self.socket.recv()
+        self._keep("server", message)
+        self.heard_last = ""
+        if isinstance(message, str):
+            self.events.append(json.loads(message))
+            self.heard_last = self.events[-1]["type"]
+        else:
+            self.n_audio += len(message)
 
     async def hear_out(self) -> None:
         async for message in self.socket:
@@ -98,8 +105,9 @@ async def resume(recording: Recording) -> None:
     """A connection that is lost in the middle of a reply, and the one that goes on with it."""
     await recording.open(f"/ws?{FORMAT}")
     await recording.say({"type": "text", "text": "Hello."})
-    await recording.hear_until("latency")
-    await recording.hear_until("reply.text")
+    await recording.hear_until("audio.start")
+    while recording.n_audio < 8 * 200:
+        await recording.hear()
     recording.socket.transport.abort()
     ready, last = recording.events[0], recording.events[-1]
     place = f"after={last['seq']}&audio_reply=1&audio_ms={recording.n_audio // 8}"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
@@ -11,7 +14,10 @@ from voicesrv.client.errors import ProtocolError
 from voicesrv.client.events import (
     TYPES,
     Audio,
+    AudioEnd,
     AudioStart,
+    Clear,
+    Ready,
     ServerError,
     TurnEnd,
     Unknown,
@@ -192,3 +198,47 @@ def test_incoming_refuses_an_encoding_it_cannot_count() -> None:
 def test_every_event_class_has_a_type() -> None:
     assert len(set(TYPES.values())) == len(TYPES) == 21
     assert TYPES["audio.start"] is AudioStart
+
+
+@pytest.mark.parametrize("name", ["converse", "speak", "resume"])
+def test_recorded_conversations_are_understood_whole(name: str) -> None:
+    """Recorded by ``record_wire``; mu-law at 8 kHz."""
+    incoming = Incoming()
+    seqs: list[int] = []
+    audio_ms: dict[int, float] = {}
+    cleared: set[int] = set()
+    ended: dict[int, int] = {}
+    n_connections = 0
+    for line in Path(f"tests/data/wire/native/{name}.jsonl").read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        if "open" in entry:
+            n_connections += 1
+            if n_connections > 1:
+                asked = dict(parse_qsl(urlsplit(entry["open"]).query))
+                assert {key: int(asked[key]) for key in incoming.resume_query()} == incoming.resume_query()
+                incoming.resumed()
+        elif entry["from"] == "server":
+            message = entry["text"] if "text" in entry else base64.b64decode(entry["base64"])
+            event = parse_event(message) if isinstance(message, str) else None
+            if isinstance(event, Ready):
+                assert event.protocol == "voicesrv.v1"
+                continue
+            event = incoming.receive(message)
+            if event is None:
+                assert message == b""  # a resampler that holds back its first samples
+                continue
+            assert not isinstance(event, Unknown)
+            if isinstance(event, Audio):
+                assert event.start_ms == pytest.approx(audio_ms.get(event.reply, 0))
+                audio_ms[event.reply] = event.start_ms + len(event.pcm) / 8
+                continue
+            seqs.append(event.seq)
+            if isinstance(event, Clear):
+                cleared.add(event.reply)
+            elif isinstance(event, AudioEnd):
+                ended[event.reply] = event.duration_ms
+    assert seqs == list(range(2, 2 + len(seqs)))
+    assert ended
+    assert {reply: pytest.approx(ms) for reply, ms in ended.items()} == {reply: audio_ms[reply] for reply in ended}
+    assert n_connections == (2 if name == "resume" else 1)
+    assert bool(cleared) is (name == "converse")

@@ -65,7 +65,7 @@ def test_nothing_is_lost_or_early_whatever_happens(steps: list[tuple[str, int]],
     reported = False
 
     def take() -> bool:
-        nonlocal sent, now
+        nonlocal sent
         piece, wait_ms = playout.next(now)
         assert piece is None or wait_ms is None
         if piece is None:
@@ -219,6 +219,6 @@ def test_any_lead_of_a_message_or_more_keeps_going(lead_ms: int) -> None:
     for _ in range(100):
         if playout.drained:
             break
-        piece, wait_ms = playout.next(now)
+        wait_ms = playout.next(now)[1]
         now += wait_ms or 0
     assert playout.drained and now == max(0, 1000 - lead_ms)

@@ -376,17 +376,30 @@ async def test_a_lost_voice_goes_on_without_repeating_or_missing_anything(fail_a
         assert voice.open == 0
 
 
-async def test_a_voice_that_cannot_be_had_fails_the_reply() -> None:
+async def test_a_voice_that_cannot_be_had_any_more_costs_only_what_it_did_not_say() -> None:
     async with bench() as it:
-        it.tts = voice = Voice(fail_at=[2] * ATTEMPTS)
-        it.dictate("one two three four. And there is more of it.")
-        await asyncio.sleep(5)
-        assert it.names.count("Failed") == 1 and it.calls[-1] == "over"
-        assert len(voice.spoken) == ATTEMPTS
+        it.tts = voice = Voice(fail_at=[99] + [2] * ATTEMPTS)
+        said = " ".join(["word"] * 20) + "."
+        reply = it.dictate(said + " These two words are said. And this is never even begun.")
+        await asyncio.sleep(1)
+        assert it.names.count("Failed") == 1 and not it.of(ReplyEnded)
+        await asyncio.sleep(9)
+        assert it.names[-2:] == ["AudioEnded", "ReplyEnded"] and it.calls == ["heard", "sent", "over"]
+        assert it.of(AudioEnded)[0].duration_ms == len(it.audio) // 48 == 2200
         ended = it.of(ReplyEnded)[0]
-        assert ended.cause is ReplyCause.FAILED
-        assert it.names[-2:] == ["AudioEnded", "ReplyEnded"]
-        assert it.of(AudioEnded)[0].duration_ms == len(it.audio) // 48
+        assert (ended.heard, ended.cause) == (said + " These two", ReplyCause.FAILED)
+        assert reply.items() == [AgentItem(said + " These two", interrupted=True)]
+        assert len(voice.spoken) == 1 + ATTEMPTS and voice.open == 0
+
+
+async def test_a_model_is_not_listened_to_when_the_voice_has_failed() -> None:
+    async with bench() as it:
+        it.tts = Voice(fail_at=[0] * ATTEMPTS)
+        source = Dictation()
+        source.feed("This is a sentence. ")
+        it.make(source)
+        await asyncio.sleep(5)
+        assert it.of(ReplyEnded)[0].cause is ReplyCause.FAILED  # though more text might have come
 
 
 async def test_what_a_model_said_before_it_failed_is_spoken() -> None:

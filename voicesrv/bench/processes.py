@@ -46,10 +46,11 @@ class Worker:
             VoicesrvError: it ended instead.
         """
         assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
-        if not line:
-            raise VoicesrvError(f"{self._module} ended before its time; what it said is above")
-        return line
+        line = self._process.stdout.readline()
+        if not line.endswith("\n"):
+            code = self._process.wait()
+            raise VoicesrvError(f"{self._module} ended before its time with exit code {code}")
+        return line.rstrip("\n")
 
     def __enter__(self) -> Self:
         return self

@@ -352,14 +352,12 @@ class Floor:
             return
         self.history.add(reply.items())
         self._reply = None
-        if self._dictated is not None:  # it failed: it never sent its last audio
-            self._line.forget(self._dictated)
-            self._dictation_done()
         self._step(ReplyOver(more=bool(self._line), turn_open=self._open_turns() > 0))
 
     def _dictation_done(self) -> None:
         dictated, self._dictated = self._dictated, None
         if dictated is not None:
+            self._line.forget(dictated)  # its client may not have finished it, where the voice failed
             self._answer_flushes(dictated)
 
     def _answer_flushes(self, dictated: Dictated) -> None:

@@ -180,23 +180,14 @@ class Reply:
     # --- what it does itself --------------------------------------------------------------------
 
     async def _run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._think())
-                tasks.create_task(self._speak())
-                await self._play()
-        except* (EngineUnavailable, EngineError) as errors:
-            self._fail(errors)
+        async with asyncio.TaskGroup() as tasks:
+            thinking = tasks.create_task(self._think())
+            tasks.create_task(self._speak(thinking))
+            await self._play()
         if self._dead:
             return
-        if not self._released.is_set():  # it failed while it was held: wait to be wanted or thrown away
-            await self._released.wait()
-        if self._failed:
-            self._heard = self._timeline.heard(self.playout.played_ms(_now_ms()))
-            if self._audio_began and not self.playout.drained:
-                self._say(AudioEnded(self.number, round(self.playout.sent_ms)))
-        else:
-            self._heard = len(self.text)
+        # A word may end within the ms that its segment's length was rounded by.
+        self._heard = self._timeline.heard(self.playout.sent_ms + 1) if self._failed else len(self.text)
         cause = ReplyCause.FAILED if self._failed else ReplyCause.COMPLETE
         self._say(ReplyEnded(self.number, self.text, self.text[: self._heard], cause))
         metrics.REPLIES.labels(cause.value).inc()
@@ -211,21 +202,23 @@ class Reply:
                     for segment in self._segmenter.feed(delta):
                         await self._segments.put(segment)
         except (EngineUnavailable, EngineError) as error:
-            # What was said until here is still spoken.
-            self._fail(ExceptionGroup("the model failed", [error]))
+            self._fail(error)  # what was said until here is still spoken
         for segment in self._segmenter.flush():
             await self._segments.put(segment)
         await self._segments.put(None)
 
-    async def _speak(self) -> None:
+    async def _speak(self, thinking: asyncio.Task[None]) -> None:
         resampler = Resampler(self._tts.capabilities.sample_rate, OUTPUT_RATE)
-        while (segment := await self._segments.get()) is not None:
-            if self._first_segment_at is None:
-                self._first_segment_at = clock.now()
-            await self._synthesize(segment, resampler)
-            self._push(resampler.flush())  # else up to 42 ms of its last word wait for the next segment
-            if not self._released.is_set():
-                await self._released.wait()
+        try:
+            while (segment := await self._segments.get()) is not None:
+                if self._first_segment_at is None:
+                    self._first_segment_at = clock.now()
+                await self._synthesize(segment, resampler)
+                if not self._released.is_set():
+                    await self._released.wait()
+        except (EngineUnavailable, EngineError) as error:
+            self._fail(error)  # what was synthesised until here is still heard
+            thinking.cancel()
         self.playout.end()
         self._news.set()
 
@@ -233,19 +226,15 @@ class Reply:
         spoken = segment.text
         start_ms = round(self.playout.pushed_ms)
         self._timeline.begin(self.text, segment.end, spoken, start_ms)
-        done = 0  # samples of this segment that were pushed, whichever worker made them
+        passed_on = _Count()  # of this segment, whichever worker made it
         for attempt in range(ATTEMPTS):
             try:
-                made = 0
+                made = _Count()
                 async with aclosing(self._tts.synthesize(spoken, self._voice)) as pieces:
                     async for piece in pieces:
-                        made += len(piece.samples)
-                        if made <= done:  # a second worker says again what the first one had said
-                            continue
-                        fresh = piece.samples[len(piece.samples) - (made - done) :]
-                        done = made
-                        self._tell(piece, start_ms)
-                        self._push(resampler.feed(fresh))
+                        fresh = passed_on.without(made, piece)  # a second worker says again what the first one had said
+                        self._tell(fresh, start_ms)
+                        self._push(resampler.feed(fresh.samples))
                         while self.playout.waiting_ms > AHEAD_MS:
                             self._room.clear()
                             await self._room.wait()
@@ -256,6 +245,7 @@ class Reply:
                     raise
                 logger.warning("reply %d: %s was lost: %s", self.number, self._tts.name, error)
                 await asyncio.sleep(RETRY_DELAYS_S[attempt])
+        self._push(resampler.flush())  # else up to 42 ms of its last word wait for the next segment
         estimated = self._timeline.end(round(self.playout.pushed_ms))
         if estimated and self._wants_words:
             self._say(ReplyWords(self.number, estimated))
@@ -325,11 +315,10 @@ class Reply:
             metrics.STAGE.labels(stage).observe(getattr(latency, f"{stage}_ms") / 1000)
         self._say(latency)
 
-    def _fail(self, errors: BaseExceptionGroup[Exception]) -> None:
+    def _fail(self, error: EngineUnavailable | EngineError) -> None:
         self._failed = True
-        for error in errors.exceptions:
-            logger.warning("reply %d failed: %s", self.number, error)
-        self._say(Failed(Code.ENGINE_FAILED, f"the reply could not be finished: {errors.exceptions[0]}"))
+        logger.warning("reply %d failed: %s", self.number, error)
+        self._say(Failed(Code.ENGINE_FAILED, f"the reply could not be finished: {error}"))
 
     def _say(self, event: Event) -> None:
         if self._dead:
@@ -338,6 +327,30 @@ class Reply:
             self._held.append(event)
         else:
             self._to.emit(event)
+
+
+@dataclass(slots=True)
+class _Count:
+    """How much of a segment's speech there was."""
+
+    samples: int = 0
+    words: int = 0
+    visemes: int = 0
+
+    def without(self, made: _Count, piece: Speech) -> Speech:
+        """What is new in a piece that comes after ``made``; both counts then include it."""
+        fresh = Speech(
+            piece.samples[max(0, self.samples - made.samples) :],
+            piece.words[max(0, self.words - made.words) :],
+            piece.visemes[max(0, self.visemes - made.visemes) :],
+        )
+        made.samples += len(piece.samples)
+        made.words += len(piece.words)
+        made.visemes += len(piece.visemes)
+        self.samples = max(self.samples, made.samples)
+        self.words = max(self.words, made.words)
+        self.visemes = max(self.visemes, made.visemes)
+        return fresh
 
 
 def _now_ms() -> float:

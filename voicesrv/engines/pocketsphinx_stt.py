@@ -32,7 +32,7 @@ class PocketSphinxSttOptions:
     workers: int = 0
     """0: one for each CPU, and at least two, so that one stands in while the other is replaced."""
     turns_per_worker: int = 3
-    """At once. A turn takes 0.24 CPU-s a second and 105 MB; each worker has one decoder more than turns."""
+    """At once. A turn takes 0.27 CPU-s a second; each worker has one decoder more than turns, of 100 MB each."""
 
 
 class PocketSphinxStt:
@@ -52,7 +52,7 @@ class PocketSphinxStt:
 
     def __init__(self, model: str = "", options: PocketSphinxSttOptions = PocketSphinxSttOptions()) -> None:
         self.capabilities = SttCapabilities()
-        workers = options.workers or max(2, len(os.sched_getaffinity(0)))
+        workers = options.workers or max(2, _cpus())
         self._pool = WorkerPool(
             self.name,
             "voicesrv.engines.workers.pocketsphinx_child",
@@ -110,6 +110,11 @@ class PocketSphinxStt:
             stream.close()
             feeding.cancel()
             await asyncio.wait({feeding})  # from here on nobody reads ``audio``
+
+
+def _cpus() -> int:
+    """CPUs that this process may use, where the system tells, else those there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 async def _feed(stream: WorkerStream, audio: AsyncIterator[Samples | Pause]) -> None:

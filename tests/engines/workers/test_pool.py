@@ -4,10 +4,11 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from voicesrv import metrics
 from voicesrv.engines.workers.frames import Kind
@@ -17,8 +18,15 @@ from voicesrv.errors import EngineError, EngineUnavailable
 
 pytestmark = pytest.mark.anyio
 
+
 CHILD = "tests.engines.workers.echo_child"
 QUICK = PoolOptions(workers=1, ping_every_s=0.1, hung_after=3)
+
+
+@pytest.fixture(autouse=True)
+def _loop_never_blocks() -> Iterator[None]:
+    with blockbuster_ctx():
+        yield
 
 
 def pool(*arguments: str, options: PoolOptions = QUICK) -> WorkerPool:

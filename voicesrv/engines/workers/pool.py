@@ -37,6 +37,8 @@ _OPEN_WAIT_S = 10.0
 """How long a new stream waits for a worker that is being started; one takes 1 s, and some more on a busy machine."""
 _ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
 """What a worker is given of the environment: no key is among it, and no engine needs one."""
+_ROOT = str(Path(__file__).resolve().parents[3])
+"""Where this package was found, so that a worker finds it there too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +307,5 @@ class _Worker:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of a worker: it finds this package where we found it."""
-    root = str(Path(__file__).resolve().parents[3])
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    return kept | {"PYTHONPATH": os.pathsep.join((root, *filter(None, sys.path)))}
+    return kept | {"PYTHONPATH": _ROOT}
