@@ -129,10 +129,10 @@ def _one_of(*allowed: str) -> Check:
 
 def _one_of_numbers(*allowed: int) -> Check:
     def check(name: str, value: Any) -> int:
-        number = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
-        if isinstance(number, bool) or number not in allowed:
+        number = int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) else value
+        if isinstance(number, bool) or not isinstance(number, int) or number not in allowed:
             raise bad_parameter(name, value, f"not one of {', '.join(map(str, allowed))}")
-        return int(number)
+        return number
 
     return check
 
@@ -160,7 +160,8 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise bad_parameter(name, value, "not text")
     if len(value) > MAX_INSTRUCTIONS:
-        raise bad_parameter(name, f"{len(value)} characters", f"over the {MAX_INSTRUCTIONS} allowed")
+        message = f"{name}: {len(value)} characters are over the {MAX_INSTRUCTIONS} allowed"
+        raise ClientError(Code.BAD_PARAMETER, message)
     return value
 
 

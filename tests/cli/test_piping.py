@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.client.scripted import Peer, scripted
-from voicesrv.cli.piping import Pipe, Show, lines, pieces
+from voicesrv.cli.piping import Pipe, Show, lines, pieces, refuse_terminals
 from voicesrv.cli.streams import Reader, Writer
 from voicesrv.client import VoiceClient
 from voicesrv.client.events import Audio, Clear, ServerEvent
+from voicesrv.errors import ConfigError
 
 pytestmark = pytest.mark.anyio
 
@@ -199,3 +200,23 @@ def test_pieces_fit_one_request_each_and_end_between_words() -> None:
     assert all(len(piece) <= 2000 and piece.endswith(" ") for piece in cut)
     assert [len(piece) for piece in pieces("x" * 4500)] == [2000, 2000, 500]
     assert list(pieces(" -- … ")) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "stdin", "stdout", "refused"),
+    [
+        ("converse", False, False, ""),
+        ("converse", True, False, "stdin"),
+        ("converse", False, True, "stdout"),
+        ("listen", False, True, ""),
+        ("listen", True, True, "stdin"),
+        ("speak", True, False, ""),
+        ("speak", False, True, "stdout"),
+    ],
+)
+def test_audio_is_neither_typed_nor_shown(mode: str, stdin: bool, stdout: bool, refused: str) -> None:
+    if refused:
+        with pytest.raises(ConfigError, match=f"^{refused} is a terminal"):
+            refuse_terminals(mode, stdin=stdin, stdout=stdout)
+    else:
+        refuse_terminals(mode, stdin=stdin, stdout=stdout)

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
-
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
 
 from tests.client.scripted import Peer, scripted
-from voicesrv.client import Closed, ProtocolError, Refused, Unreachable, VoiceClient
+from voicesrv.client import Closed, VoiceClient
 from voicesrv.client.events import Audio, AudioStart, Ready
 
 pytestmark = pytest.mark.anyio
@@ -103,46 +98,3 @@ async def test_a_bad_address_or_encoding_is_refused_before_anything_is_opened() 
         VoiceClient("localhost")
     with pytest.raises(ValueError, match="'mp3'"):
         VoiceClient("http://localhost", encoding="mp3")
-
-
-async def test_entering_says_why_it_cannot() -> None:
-    async def not_ours(peer: Peer) -> None:
-        await peer.say("hello")
-
-    async def binary(peer: Peer) -> None:
-        await peer.socket.send(b"\0")
-
-    async def not_found(peer: Peer) -> None:
-        await peer.socket.send(
-            json.dumps({"type": "error", "code": "not_found", "message": "no agent x", "fatal": True})
-        )
-        await peer.socket.close(4504, "not_found")
-
-    async with scripted(not_ours, binary, not_found) as url:
-        for _ in range(2):
-            with pytest.raises(ProtocolError, match="no voicesrv"):
-                await VoiceClient(url).__aenter__()
-        with pytest.raises(Closed, match="4504 no agent x"):
-            await VoiceClient(url).__aenter__()
-    with pytest.raises(Unreachable):
-        await VoiceClient(url).__aenter__()
-
-
-async def test_a_refusal_carries_the_servers_words() -> None:
-    def refuse(connection: ServerConnection, request: Request) -> Response:
-        if "plain" in request.path:
-            return connection.respond(HTTPStatus.BAD_GATEWAY, "<html>")
-        body = {"type": "error", "code": "bad_parameter", "message": "sample_rate: 7000 is outside 8000–48000"}
-        return connection.respond(HTTPStatus.BAD_REQUEST, json.dumps(body))
-
-    async def unused(socket: ServerConnection) -> None:
-        raise AssertionError
-
-    async with serve(unused, "127.0.0.1", 0, process_request=refuse) as server:
-        url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-        with pytest.raises(Refused, match="400: sample_rate: 7000 is outside") as caught:
-            await VoiceClient(url, sample_rate=7000).__aenter__()
-        assert (caught.value.status, caught.value.code, caught.value.retry_after_s) == (400, "bad_parameter", None)
-        with pytest.raises(Refused, match="502: Bad Gateway") as caught:
-            await VoiceClient(url + "/plain").__aenter__()
-        assert caught.value.code == ""

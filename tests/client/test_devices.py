@@ -76,7 +76,8 @@ async def test_a_microphone_that_nobody_hears_drops_the_oldest(devices: Any) -> 
 
 
 def test_a_speaker_plays_what_there_is_and_silence_after_it(devices: Any) -> None:
-    playout, heard = Playout(), []
+    playout = Playout()
+    heard: list[bytes] = []
     with devices.Speaker(playout, heard.append):
         (stream,) = Stream.opened
         playout.push(1, b"abcdef")

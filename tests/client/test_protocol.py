@@ -15,7 +15,6 @@ from voicesrv.client.events import (
     TYPES,
     Audio,
     AudioEnd,
-    AudioStart,
     Clear,
     Ready,
     ServerError,
@@ -195,11 +194,6 @@ def test_incoming_refuses_an_encoding_it_cannot_count() -> None:
         Incoming().receive(event("audio.start", reply=1, encoding="opus"))
 
 
-def test_every_event_class_has_a_type() -> None:
-    assert len(set(TYPES.values())) == len(TYPES) == 21
-    assert TYPES["audio.start"] is AudioStart
-
-
 @pytest.mark.parametrize("name", ["converse", "speak", "resume"])
 def test_recorded_conversations_are_understood_whole(name: str) -> None:
     """Recorded by ``record_wire``; mu-law at 8 kHz."""
@@ -223,20 +217,20 @@ def test_recorded_conversations_are_understood_whole(name: str) -> None:
             if isinstance(event, Ready):
                 assert event.protocol == "voicesrv.v1"
                 continue
-            event = incoming.receive(message)
-            if event is None:
+            got = incoming.receive(message)
+            if got is None:
                 assert message == b""  # a resampler that holds back its first samples
                 continue
-            assert not isinstance(event, Unknown)
-            if isinstance(event, Audio):
-                assert event.start_ms == pytest.approx(audio_ms.get(event.reply, 0))
-                audio_ms[event.reply] = event.start_ms + len(event.pcm) / 8
+            assert not isinstance(got, Unknown)
+            if isinstance(got, Audio):
+                assert got.start_ms == pytest.approx(audio_ms.get(got.reply, 0))
+                audio_ms[got.reply] = got.start_ms + len(got.pcm) / 8
                 continue
-            seqs.append(event.seq)
-            if isinstance(event, Clear):
-                cleared.add(event.reply)
-            elif isinstance(event, AudioEnd):
-                ended[event.reply] = event.duration_ms
+            seqs.append(got.seq)
+            if isinstance(got, Clear):
+                cleared.add(got.reply)
+            elif isinstance(got, AudioEnd):
+                ended[got.reply] = got.duration_ms
     assert seqs == list(range(2, 2 + len(seqs)))
     assert ended
     assert {reply: pytest.approx(ms) for reply, ms in ended.items()} == {reply: audio_ms[reply] for reply in ended}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,6 +18,8 @@ from voicesrv.client.events import Audio, AudioEnd, Ready, ReplyEnd, ServerEvent
 from voicesrv.client.pacing import Pacer
 
 pytestmark = pytest.mark.anyio
+
+Kind = TypeVar("Kind", bound=ServerEvent | Audio)
 
 
 class Wire:
@@ -85,7 +88,7 @@ async def converse(client: VoiceClient, wire: Wire, cut_at: set[int]) -> list[Se
     return got
 
 
-def of(events: list[ServerEvent | Audio], kind: type) -> list[ServerEvent | Audio]:
+def of(events: list[ServerEvent | Audio], kind: type[Kind]) -> list[Kind]:
     return [event for event in events if isinstance(event, kind)]
 
 
@@ -102,20 +105,20 @@ async def test_everything_arrives_once_and_in_order(cut_at: set[int]) -> None:
     assert bool(cut_at) <= client.reconnections <= wire.cuts
     assert client.lost_ms == 0
     events = of(got, ServerEvent)
-    assert [event.seq for event in events] == list(range(2, 2 + len(events)))  # type: ignore[union-attr]
+    assert [event.seq for event in events] == list(range(2, 2 + len(events)))
     check = MarkedAudio()
-    pieces: list[Audio] = of(got, Audio)  # type: ignore[assignment]
+    pieces = of(got, Audio)
     assert sum(check.feed(piece.pcm) for piece in pieces) + check.finish() == 0
     assert [piece.start_ms for piece in pieces] == [
         sum(len(p.pcm) for p in pieces[:n]) / 48 for n in range(len(pieces))
     ]
     (end,) = of(got, AudioEnd)
-    assert sum(len(piece.pcm) for piece in pieces) == 48 * end.duration_ms  # type: ignore[union-attr]
+    assert sum(len(piece.pcm) for piece in pieces) == 48 * end.duration_ms
     (turn,) = of(got, TurnEnd)
     # 600 ms of speech, up to 300 ms before it and some of the silence after it: none is missing, none came twice.
-    assert 600 <= int(turn.text.split()[3]) <= 1200  # type: ignore[union-attr]
-    assert turn.end_ms - turn.start_ms == pytest.approx(600, abs=20)  # type: ignore[union-attr]
-    texts = [t.text for t in of(got, Transcript)]  # type: ignore[union-attr]
+    assert 600 <= int(turn.text.split()[3]) <= 1200
+    assert turn.end_ms - turn.start_ms == pytest.approx(600, abs=20)
+    texts = [t.text for t in of(got, Transcript)]
     assert len(texts) == len(set(texts))
 
 
@@ -129,5 +132,5 @@ async def test_another_output_format_goes_on_where_it_was_cut() -> None:
         got = await converse(client, wire, {9, 13})
     assert client.reconnections
     (end,) = of(got, AudioEnd)
-    n_bytes = sum(len(piece.pcm) for piece in of(got, Audio))  # type: ignore[union-attr]
-    assert n_bytes == pytest.approx(8 * end.duration_ms, abs=16)  # type: ignore[union-attr]
+    n_bytes = sum(len(piece.pcm) for piece in of(got, Audio))
+    assert n_bytes == pytest.approx(8 * end.duration_ms, abs=16)

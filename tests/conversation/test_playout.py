@@ -210,6 +210,20 @@ def test_what_the_client_reports_counts_before_the_clock() -> None:
     assert playout.left_ms(700) == 0
 
 
+def test_no_wait_is_too_short_to_end() -> None:
+    """A clock of many ms cannot tell what a rounding error leaves to wait for."""
+    playout = Playout(LEAD_MS)
+    playout.push(pcm(5000))
+    now = 1e9 + 1 / 3
+    send_all(playout, now)
+    for _ in range(200):
+        wait_ms = playout.next(now)[1]
+        if wait_ms is not None:
+            assert now + wait_ms >= now + 0.5
+            now += wait_ms - 1e-7  # a timer may ring early
+    assert playout.waiting_ms == 0
+
+
 @pytest.mark.parametrize("lead_ms", [MAX_MESSAGE_MS, 500, 60_000])
 def test_any_lead_of_a_message_or_more_keeps_going(lead_ms: int) -> None:
     playout = Playout(lead_ms)

@@ -41,7 +41,9 @@ def pipe(
 ) -> None:
     """Have a conversation through stdin and stdout: bare audio without a header; what is said goes to stderr.
 
-    arecord -q -f S16_LE -r 16000 -c 1 | voicesrv pipe | aplay -q -f S16_LE -r 24000 -c 1
+    \b
+    arecord -q -f S16_LE -r 16000 -c 1 |
+      voicesrv pipe | aplay -q -f S16_LE -r 24000 -c 1
     """
     from voicesrv.cli.ending import run
     from voicesrv.cli.piping import pipe_to

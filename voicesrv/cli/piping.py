@@ -50,9 +50,10 @@ async def pipe_to(server: Server, options: Mapping[str, OptionValue | None], eve
         events: keeps every event, one JSON object a line.
 
     Raises:
-        ConfigError: ``events`` cannot be written, or an option makes no sense.
+        ConfigError: a terminal where audio is to go, ``events`` that cannot be written, or a bad option.
         VoiceClientError: the server does not let it in, or is gone for good.
     """
+    refuse_terminals(str(options["mode"]), stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
     bytes_per_s = bytes_per_second(
         str(options["encoding"]), int(options["sample_rate"] or 0), int(options["channels"] or 0)
     )
@@ -71,6 +72,21 @@ async def pipe_to(server: Server, options: Mapping[str, OptionValue | None], eve
             stdin = Reader(sys.stdin.fileno(), bytes_per_s // _CHUNKS_PER_S)
             pipe = Pipe(client, stdin, Writer(sys.stdout.fileno(), _HELD_BACK_S * out_per_s), show)
             await (pipe.dictate() if options["mode"] == "speak" else pipe.converse(bytes_per_s))
+
+
+def refuse_terminals(mode: str, *, stdin: bool, stdout: bool) -> None:
+    """Say what to do where audio would be typed or shown.
+
+    Args:
+        stdin, stdout: whether each is a terminal.
+
+    Raises:
+        ConfigError: one is, and the mode has audio there.
+    """
+    if stdin and mode != "speak":
+        raise ConfigError("stdin is a terminal and should be audio: arecord -q -f S16_LE -r 16000 -c 1 | voicesrv pipe")
+    if stdout and mode != "listen":
+        raise ConfigError("stdout is a terminal and gets audio: voicesrv pipe | aplay -q -f S16_LE -r 24000 -c 1")
 
 
 def _log(path: Path | None) -> AbstractContextManager[TextIO | None]:

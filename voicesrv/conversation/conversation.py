@@ -11,18 +11,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from voicesrv import metrics
 from voicesrv.audio.encodings import container_of
 from voicesrv.conversation import clock
 from voicesrv.conversation.floor import Floor
 from voicesrv.conversation.journal import Journal
-from voicesrv.conversation.listener import Ended, Heard, Noticed, Paused, Resumed, Started
-from voicesrv.conversation.participant import OpenTurn, Outbox, Participant, Setup
-from voicesrv.conversation.reply import TurnTiming
+from voicesrv.conversation.participant import Outbox, Participant, Setup
 from voicesrv.conversation.snapshot import Seated, Snapshot
 from voicesrv.conversation.spoken import speakable
-from voicesrv.conversation.user_turn import UserTurn
-from voicesrv.engines.base import SttOptions, Transcript
+from voicesrv.conversation.turns import Turns
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import (
     AppendAudio,
@@ -45,11 +41,6 @@ from voicesrv.events import (
     SendText,
     Speak,
     ToolOutput,
-    TurnEnded,
-    TurnLikelyEnded,
-    TurnResumed,
-    TurnStarted,
-    TurnUpdated,
     Warned,
 )
 
@@ -83,11 +74,11 @@ class Conversation:
         self.journal = Journal()
         self.started = asyncio.Event()
         """Set once connections may attach."""
-        self._n_turns = 0
         self._ended = asyncio.Event()
         self._settled = asyncio.Event()  # something ended: whoever waits to close looks again
         self._tasks = asyncio.TaskGroup()
         self.floor = Floor(self._tasks, self, lead_ms)
+        self._turns = Turns(self._tasks, self, self.floor)
 
     async def run(self) -> None:
         """Live until ``end`` is called."""
@@ -144,8 +135,7 @@ class Conversation:
     def hush(self) -> None:
         """End open turns with what was heard of them, as a closing connection does."""
         for participant in self.participants.values():
-            for noticed in participant.listener.end(EndCause.CLOSE):
-                self._notice(participant, noticed)
+            self._turns.end(participant, EndCause.CLOSE)
 
     def snapshot(self) -> Snapshot:
         """What another process needs to go on."""
@@ -156,7 +146,7 @@ class Conversation:
             id=self.id,
             owner=self.owner,
             last_seq=self.journal.last_seq,
-            n_turns=self._n_turns,
+            n_turns=self._turns.count,
             n_replies=self.floor.n_replies,
             owed=self.floor.owed,
             items=self.floor.history.items,
@@ -166,7 +156,7 @@ class Conversation:
 
     def restore(self, snapshot: Snapshot, participants: Sequence[Participant]) -> None:
         """Go on from a snapshot; ``participants`` are its connections, without sockets yet."""
-        self._n_turns = snapshot.n_turns
+        self._turns.count = snapshot.n_turns
         self.journal.restore(snapshot.last_seq, snapshot.told)
         self.floor.restore(snapshot.items, snapshot.n_replies, snapshot.owed)
         for participant in participants:
@@ -210,7 +200,7 @@ class Conversation:
         for seq, event in missed:
             outbox.deliver(seq, event)
         self.floor.audience_changed()
-        self.floor.pick_up(participant, self._n_turns)
+        self.floor.pick_up(participant, self._turns.count)
         if participant.closing:  # its close may have been answered while nobody was there
             self._tasks.create_task(self._close_when_done(participant))
         return True
@@ -225,8 +215,7 @@ class Conversation:
 
     def leave(self, participant: Participant) -> None:
         """A connection will not come back."""
-        for noticed in participant.listener.end(EndCause.CLOSE):
-            self._notice(participant, noticed)
+        self._turns.end(participant, EndCause.CLOSE)
         self.participants.pop(participant.id, None)
         self.floor.finish(participant)
         self.floor.audience_changed()
@@ -269,13 +258,13 @@ class Conversation:
             case AppendAudio(data=data):
                 self._hear(participant, data)
             case SendText(text=text):
-                self._take_text(participant, text)
+                self._turns.type(participant, text)
             case Speak(text=text, flush=flush):
                 self._dictate(participant, text, flush)
             case Flush(id=id):
                 self.floor.flush(participant, id)
             case Finalize():
-                self._finalize(participant)
+                self._turns.finalize(participant)
             case Cancel():
                 self.floor.cancel()
             case Playback(reply=reply, played_ms=played_ms):
@@ -290,11 +279,9 @@ class Conversation:
     def reconfigure(self, participant: Participant, setup: Setup) -> None:
         """Put other options in force; an open turn keeps its recogniser."""
         participant.setup = setup
-        for noticed in participant.listener.configure(setup.options):
-            self._notice(participant, noticed)
+        self._turns.notice_all(participant, participant.listener.configure(setup.options))
         if setup.options.mode == "speak":  # no more audio is heard: nothing else would end its turn
-            for noticed in participant.listener.end(EndCause.FINALIZE):
-                self._notice(participant, noticed)
+            self._turns.end(participant, EndCause.FINALIZE)
         self.answer(participant, Configured(setup.options.public()))
         self.floor.audience_changed()
 
@@ -308,17 +295,7 @@ class Conversation:
                 message = f"the first audio looks like a {container} file; send raw {participant.options.encoding}"
                 self.answer(participant, Warned(Code.CONTAINER_IN_PCM, message))
                 return
-        for noticed in participant.listener.feed(data):
-            self._notice(participant, noticed)
-
-    def _take_text(self, participant: Participant, text: str) -> None:
-        if not text.strip():
-            raise ClientError(Code.BAD_PARAMETER, "text: is empty; a user's turn has at least one letter")
-        self._n_turns += 1
-        at_ms = participant.listener.received_ms
-        metrics.TURNS.labels(EndCause.TEXT.value).inc()
-        self.emit(TurnEnded(self._n_turns, text, at_ms, at_ms, 1.0, participant.options.language, EndCause.TEXT))
-        self.floor.turn_typed(participant, self._n_turns, text)
+        self._turns.notice_all(participant, participant.listener.feed(data))
 
     def _dictate(self, participant: Participant, text: str, flush: bool) -> None:
         if participant.options.mode == "listen":
@@ -327,21 +304,10 @@ class Conversation:
             raise ClientError(Code.NOTHING_TO_SPEAK, "text: has nothing in it that can be spoken")
         self.floor.dictate(participant, text, flush)
 
-    def _finalize(self, participant: Participant) -> None:
-        noticed = participant.listener.end(EndCause.FINALIZE)
-        for each in noticed:
-            self._notice(participant, each)
-        if not noticed and participant.options.endpointing_ms == 0 and not participant.turns:
-            # Push to talk, and no speech in it: the client waits for an answer all the same.
-            self._n_turns += 1
-            at_ms = participant.listener.received_ms
-            self.emit(TurnEnded(self._n_turns, "", at_ms, at_ms, 0.0, "", EndCause.FINALIZE))
-
     def _close(self, participant: Participant) -> None:
         if participant.closing:
             return
-        for noticed in participant.listener.end(EndCause.CLOSE):
-            self._notice(participant, noticed)
+        self._turns.end(participant, EndCause.CLOSE)
         participant.closing = True
         self.floor.finish(participant)
         self._tasks.create_task(self._close_when_done(participant))
@@ -364,107 +330,3 @@ class Conversation:
     def settled(self) -> None:
         """Something came to its end: whoever waits to close looks again."""
         self._settled.set()
-
-    # --- turns ----------------------------------------------------------------------------------
-
-    def _notice(self, participant: Participant, noticed: Noticed) -> None:
-        match noticed:
-            case Heard(samples=samples):
-                participant.turns[-1].turn.audio.append(samples)
-            case Started():
-                self._open_turn(participant, noticed)
-            case Paused(at_ms=at_ms):
-                turn = participant.turns[-1].turn
-                turn.paused_at_ms = at_ms
-                turn.audio.pause()
-            case Resumed(at_ms=at_ms):
-                self._resume_turn(participant, at_ms)
-            case Ended():
-                participant.turns[-1].end(noticed)
-
-    def _open_turn(self, participant: Participant, started: Started) -> None:
-        self._n_turns += 1
-        options = participant.options
-        turn = UserTurn(
-            self._n_turns,
-            started.start_ms,
-            started.audio_from_ms,
-            participant.setup.stt,
-            SttOptions(language=options.language, interim=options.interim),
-            lambda turn, transcript: self._update_turn(participant, turn, transcript),
-        )
-        open_turn = OpenTurn(turn)
-        participant.turns.append(open_turn)
-        if participant.turns[0] is open_turn:
-            open_turn.first.set()
-        self._tell_turn(participant, turn, TurnStarted(turn.number, started.start_ms))
-        if options.mode != "listen":
-            self.floor.turn_opened(interrupts=options.interrupt)
-        self._tasks.create_task(self._follow_turn(participant, open_turn))
-
-    def _resume_turn(self, participant: Participant, at_ms: int) -> None:
-        turn = participant.turns[-1].turn
-        turn.paused_at_ms = None
-        turn.audio.resume()
-        if turn.likely_ended:
-            turn.likely_ended = False
-            self._tell_turn(participant, turn, TurnResumed(turn.number, at_ms))
-            self.floor.turn_went_on(turn.number)
-
-    def _update_turn(self, participant: Participant, turn: UserTurn, transcript: Transcript) -> None:
-        if participant.options.interim and turn.is_news(transcript):
-            words = transcript.words if participant.options.words else ()
-            self._tell_turn(participant, turn, TurnUpdated(turn.number, transcript.text, transcript.stable, words))
-        if not transcript.settled or turn.paused_at_ms is None or turn.likely_ended or not transcript.text:
-            return
-        if participant.options.mode == "listen" or participant.turns[0].turn is not turn:
-            return
-        if self.floor.may_prepare():
-            turn.likely_ended = True
-            told = TurnLikelyEnded(turn.number, transcript.text, transcript.confidence, turn.paused_at_ms)
-            self._tell_turn(participant, turn, told)
-            self.floor.turn_paused(participant, turn.number, transcript.text)
-
-    async def _follow_turn(self, participant: Participant, open_turn: OpenTurn) -> None:
-        turn = open_turn.turn
-        with metrics.STREAMS.labels("stt").track_inprogress():
-            final = await turn.transcribe()
-        final_at = clock.now()
-        ended = await open_turn.wait_for_end()
-        await open_turn.first.wait()
-        if turn.failed:
-            message = f"{participant.setup.stt.name} could not finish the turn; it has what was understood"
-            self.emit(Failed(Code.ENGINE_FAILED, message))
-        metrics.TURNS.labels(ended.cause.value).inc()
-        self.emit(
-            TurnEnded(
-                turn.number,
-                final.text,
-                turn.start_ms,
-                max(turn.start_ms, ended.speech_end_ms),
-                round(final.confidence, 3),
-                final.language or participant.options.language,
-                ended.cause,
-                final.words if participant.options.words else (),
-            )
-        )
-        participant.turns.popleft()
-        if participant.turns:
-            following = participant.turns[0]
-            for event in following.waiting:
-                self.emit(event)
-            following.first.set()
-        timing = TurnTiming(
-            endpoint_ms=max(0, ended.at_ms - ended.speech_end_ms),
-            decided_at=open_turn.decided_at,
-            final_at=max(final_at, open_turn.decided_at),
-        )
-        self.floor.turn_closed(participant, turn.number, final.text, timing)
-        self._settled.set()
-
-    def _tell_turn(self, participant: Participant, turn: UserTurn, event: Event) -> None:
-        """Tell of a turn, once those before it on the same connection are over."""
-        if participant.turns[0].turn is turn:
-            self.emit(event)
-        else:
-            next(each for each in participant.turns if each.turn is turn).waiting.append(event)

@@ -14,12 +14,17 @@ from voicesrv.audio.pcm import OUTPUT_RATE
 BYTES_PER_MS = OUTPUT_RATE * 2 // 1000
 MIN_MESSAGE_MS = 20
 MAX_MESSAGE_MS = 100
+MIN_WAIT_MS = 1.0
+"""Of less a timer is not worth its while; and a clock may be too coarse for 1e-13 ms ever to pass on it."""
 
 
 class Playout:
     """The audio of one reply: mono linear16 at 24 kHz; times in ms, ``now_ms`` from any steady clock."""
 
     def __init__(self, lead_ms: int) -> None:
+        """Args:
+        lead_ms: how far ahead of the listener's clock to send, at least ``MAX_MESSAGE_MS``.
+        """
         self._lead_ms = lead_ms
         self._chunks: deque[bytes] = deque()
         self._head = 0  # bytes of the first chunk that were sent
@@ -84,7 +89,7 @@ class Playout:
             elapsed = self.sent_ms
         due = self.sent_ms + size / BYTES_PER_MS - self._lead_ms - elapsed
         if due > 0:
-            return None, due
+            return None, max(due, MIN_WAIT_MS)
         return self._take(size), None
 
     def hold(self, now_ms: float) -> None:

@@ -46,7 +46,7 @@ from voicesrv.events import (
 
 logger = logging.getLogger(__name__)
 
-AHEAD_MS = 5000
+AHEAD_MS = 3000
 """Synthesised audio that may wait to be sent; beyond it synthesis waits."""
 MAX_SEGMENTS = 256
 """Segments that may wait for the voice; beyond it the model waits."""

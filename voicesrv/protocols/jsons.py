@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from voicesrv.errors import ClientError, Code
@@ -35,11 +36,17 @@ def parse_object(text: str) -> dict[str, Any]:
 
 
 def dump(value: object) -> str:
-    """Write JSON as sent on the wire: compact, UTF-8."""
-    return _ENCODER.encode(value)
+    """Write JSON as sent on the wire: compact, UTF-8; half of a pair of surrogates becomes U+FFFD.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    text = _ENCODER.encode(value)
+    return text if text.isascii() or _encodable(text) else _SURROGATES.sub("\ufffd", text)
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _KIND = {list: "array", str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
 

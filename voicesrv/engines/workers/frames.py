@@ -20,8 +20,8 @@ from typing import Any
 MAX_PAYLOAD = 1 << 20
 """Bytes in one payload. Both ends are ours, so more than this is a fault and not a need."""
 
-WINDOW_BYTES = 1 << 16
-"""Samples that may be under way to a worker and not yet worked off, for a stream: 2 s at 16 kHz. With it the pipe never
+WINDOW_BYTES = 1 << 17
+"""Samples that may be under way to a worker and not yet worked off, for a stream: 4 s at 16 kHz. With it the pipe never
 fills, and a cancel never waits behind more than the streams' windows."""
 CREDIT_BYTES = WINDOW_BYTES // 2
 """After so much work a child says so; less often than every message, to save wake-ups."""
