@@ -84,8 +84,13 @@ class Resolver:
             raise ClientError(Code.NOT_FOUND, message)
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, *, keeps: bool = True) -> Starlette:
     """Make the server's ASGI application; nothing is opened before it is started.
+
+    Args:
+        settings: all of them.
+        keeps: whether conversations are kept for the next process when this one stops; one that
+            nobody can come back to (a command's own, a measurement's) keeps nothing.
 
     Its ``state.drain`` is to be awaited when the server stops (``transport.server.serve``).
 
@@ -93,7 +98,7 @@ def create_app(settings: Settings) -> Starlette:
         ConfigError: settings that make no sense together.
     """
     shelf = EngineShelf(settings)
-    store = FileStore(settings.state_folder)
+    store = FileStore(settings.state_folder) if keeps else None
     hub = Hub(Resolver(shelf, settings), _hub_options(settings), store, shelf.room)
     keys = tuple(key.get_secret_value() for key in settings.api_keys)
     access = Access(
@@ -115,7 +120,8 @@ def create_app(settings: Settings) -> Starlette:
         async with shelf:
             for problem in await shelf.warm():
                 logger.warning("%s", problem)
-            await asyncio.to_thread(store.sweep)
+            if store is not None:
+                await asyncio.to_thread(store.sweep)
             metrics.ROOM.set_function(lambda: hub.room)
             async with hub:
                 watching = asyncio.create_task(_watch_loop())

@@ -27,7 +27,7 @@ async def null_server() -> AsyncIterator[str]:
     settings = Settings(
         vad="null", stt="null", llm="null", tts="null", log_level="warning", engines={"null": {"reply": REPLY}}
     )
-    async with running(create_app(settings), ServerOptions(port=0)) as url:
+    async with running(create_app(settings, keeps=False), ServerOptions(port=0)) as url:
         yield url
 
 

@@ -10,12 +10,9 @@ from tests.conversation.stage import Player, Stage, stage
 from voicesrv.engines.base import AgentItem, UserItem
 from voicesrv.errors import ClientError, Code, EngineError
 from voicesrv.events import (
-    AudioEnded,
     Cancel,
     Cleared,
     Close,
-    EndCause,
-    Finalize,
     Flush,
     Flushed,
     Latency,
@@ -298,7 +295,7 @@ async def test_after_a_voice_failed_what_is_gathered_is_another_text() -> None:
     """Nothing is fed to a reply that is over, and every ``flush`` is answered."""
     async with stage() as it:
         speaks = it.tts.synthesize
-        it.tts.synthesize = _failing  # type: ignore[method-assign, assignment]
+        it.tts.synthesize = _failing  # type: ignore[method-assign]
         user = await it.join(mode="speak")
         user.say(Speak("This fails. ", flush=False))
         assert (await user.out.get(ReplyEnded)).cause is ReplyCause.FAILED
@@ -478,35 +475,9 @@ async def test_who_comes_back_in_time_hears_the_rest() -> None:
 # --- changes and odd moments --------------------------------------------------------------------
 
 
-async def test_a_change_to_mode_speak_ends_the_open_turn() -> None:
-    """No more audio is heard in that mode: nothing else would ever end it."""
-    async with stage() as it:
-        user = await it.join()
-        user.speak(600)
-        from voicesrv.options import changed
-
-        await user.seat.reconfigure(changed(user.seat.participant.options, {"mode": "speak"}))
-        assert (await user.out.get(TurnEnded)).cause is EndCause.FINALIZE
-        user.say(Speak("Read out."))
-        await user.out.get(ReplyEnded, 2)
-
-
 async def test_a_tools_output_that_nobody_waits_for_is_refused_shortly() -> None:
     async with stage() as it:
         user = await it.join()
         with pytest.raises(ClientError) as no:
             user.say(ToolOutput("x" * 60_000, "?"))
         assert no.value.code is Code.BAD_PARAMETER and len(no.value.message) < 300
-
-
-async def test_a_turn_cannot_end_twice() -> None:
-    async with stage() as it:
-        user = await it.join(endpointing_ms=0)
-        user.speak(400)
-        user.say(Finalize())
-        user.say(Finalize())
-        user.say(Close())
-        await user.out.until(lambda: bool(user.out.closed))
-        assert [event.cause for event in user.out.of(TurnEnded)] == [EndCause.FINALIZE]
-        assert user.out.of(AudioEnded)
-        check_lives(user)

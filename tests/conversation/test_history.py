@@ -74,7 +74,7 @@ def test_one_item_that_is_too_long_stays_until_there_is_another() -> None:
     history.add([AgentItem("a")])
     assert history.items == (AgentItem("a"),)
     history.add([ToolCall("id", "name", {}), ToolResult("id", "name", "o" * (MAX_CHARACTERS + 1))])
-    assert history.items == ()  # what is left cannot stand without what was said before it
+    assert not history.items  # what is left cannot stand without what was said before it
 
 
 def test_an_empty_addition_changes_nothing() -> None:

@@ -27,11 +27,8 @@ from voicesrv.events import (
     Ready,
     ReplyAudio,
     ReplyEnded,
-    ReplyStarted,
     SendText,
     TurnEnded,
-    TurnStarted,
-    TurnUpdated,
 )
 from voicesrv.options import Options, changed
 from voicesrv.stores.files import FileStore
@@ -78,7 +75,8 @@ async def test_a_rush_of_clients_gets_no_more_places_than_there_are() -> None:
         await slow(it, 1)
         results = await asyncio.gather(*(it.hub.join(NEW) for _ in range(20)), return_exceptions=True)
         assert sum(isinstance(each, Seat) for each in results) == 4
-        assert all(isinstance(each, Seat) or each.code is Code.OVERLOADED for each in results)  # type: ignore[union-attr]
+        codes = {each.code for each in results if isinstance(each, ClientError)}
+        assert codes == {Code.OVERLOADED} and sum(isinstance(each, ClientError) for each in results) == 16
 
 
 async def test_who_just_came_is_not_forgotten_in_favour_of_who_is_gone() -> None:
@@ -337,37 +335,3 @@ async def test_nobody_slips_in_while_the_server_stops() -> None:
         await it.hub.drain(1)
         assert await refused(joining) is Code.SHUTTING_DOWN
         assert await refused(it.hub.join(NEW)) is Code.SHUTTING_DOWN
-
-
-# --- the order of what is told ------------------------------------------------------------------
-
-
-async def test_turns_are_told_one_after_the_other_however_late_their_transcripts_are() -> None:
-    """A recogniser may still work on three turns at once."""
-    async with stage() as it:
-        speaks, gate = it.stt.transcribe, asyncio.Event()
-
-        async def late(audio, options):  # type: ignore[no-untyped-def]
-            async for transcript in speaks(audio, options):
-                if transcript.is_final:
-                    await gate.wait()
-                    await asyncio.sleep(4 - it.stt.streams)
-                yield transcript
-
-        it.stt.transcribe = late  # type: ignore[method-assign]
-        it.stt.texts = ["one", "two", "three"]
-        user = await it.join()
-        for _ in range(3):
-            user.speak(400)
-            user.pause(400)
-            user.say(AppendAudio(b""))
-        await asyncio.sleep(5)
-        gate.set()
-        await user.out.get(TurnEnded, 3)
-        kinds = (TurnStarted, TurnUpdated, TurnEnded)
-        told = [(event.turn, type(event).__name__) for event in user.out.events if isinstance(event, kinds)]
-        assert [turn for turn, _ in told] == sorted(turn for turn, _ in told)
-        for number in (1, 2, 3):
-            names = [name for turn, name in told if turn == number]
-            assert names[0] == "TurnStarted" and names[-1] == "TurnEnded"
-        await user.out.get(ReplyStarted)

@@ -222,6 +222,7 @@ def test_no_wait_is_too_short_to_end() -> None:
             assert now + wait_ms >= now + 0.5
             now += wait_ms - 1e-7  # a timer may ring early
     assert playout.waiting_ms == 0
+    assert playout.left_ms(now + LEAD_MS - 2) > 0 == playout.left_ms(now + LEAD_MS - 1e-7)
 
 
 @pytest.mark.parametrize("lead_ms", [MAX_MESSAGE_MS, 500, 60_000])

@@ -193,6 +193,18 @@ async def test_latency_comes_right_after_the_first_audio_of_an_answer() -> None:
         assert it.of(Latency) == [Latency(7, 3, 300, 300, 0, 0, 800)]
 
 
+async def test_time_for_which_a_reply_was_held_is_nobodys_latency() -> None:
+    async with bench() as it:
+        await asyncio.sleep(1)  # no clock stands at 0 but a virtual one
+        reply = it.think("Well, hello.", held=True)
+        await asyncio.sleep(5)
+        now = asyncio.get_running_loop().time()
+        reply.timing = TurnTiming(endpoint_ms=300, decided_at=now, final_at=now)
+        reply.release()
+        await asyncio.sleep(1)
+        assert it.of(Latency) == [Latency(7, 3, 300, 0, 0, 0, 300)]
+
+
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 24000, 48000])
 async def test_voices_of_any_rate_last_as_long(rate: int) -> None:
     async with bench() as it:

@@ -95,7 +95,8 @@ async def test_a_lost_engine_is_given_the_whole_turn_again() -> None:
 
 
 async def test_what_was_understood_stands_in_when_no_engine_can_finish() -> None:
-    stt = Script(*([Transcript("hello", stable=3), EngineUnavailable("died")] for _ in range(ATTEMPTS + 1)))
+    stream: list[Transcript | Exception] = [Transcript("hello", stable=3), EngineUnavailable("died")]
+    stt = Script(*[stream] * (ATTEMPTS + 1))
     turn = turn_of(stt, [])
     assert await turn.transcribe() == Transcript("hello", stable=3, is_final=True)
     assert turn.failed

@@ -47,7 +47,7 @@ def settings_for(serving: Serving) -> Settings:
 
 async def serve(settings: Settings) -> None:
     """Serve on a free port until stdin ends."""
-    async with running(create_app(settings), ServerOptions(port=0)) as url:
+    async with running(create_app(settings, keeps=False), ServerOptions(port=0)) as url:
         print(url, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

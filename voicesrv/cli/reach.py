@@ -67,7 +67,7 @@ async def _embedded(config: Path | None) -> AsyncGenerator[str]:
 
     settings = read_settings(config, host=HOST, port=0, api_keys=(), log_level="warning")
     print(f"voicesrv: no server on port {PORT}; starting one for this conversation", file=sys.stderr)
-    async with running(create_app(settings), ServerOptions(host=HOST, port=0)) as url:
+    async with running(create_app(settings, keeps=False), ServerOptions(host=HOST, port=0)) as url:
         yield url
 
 

@@ -125,7 +125,8 @@ class Playout:
             return None
         if self._reported_ms is not None and self._reported_ms >= self.sent_ms - 1:
             return 0.0
-        return max(0.0, self.sent_ms - (now_ms - self._started_ms))
+        left = self.sent_ms - (now_ms - self._started_ms)
+        return left if left >= MIN_WAIT_MS else 0.0
 
     def _take(self, size: int) -> bytes:
         self._sent += size

@@ -117,9 +117,9 @@ class Reply:
             self._released.set()
         self._news = asyncio.Event()  # for the player: audio, the end, a report, somebody listening
         self._room = asyncio.Event()  # for the voice: audio was sent
-        self._audio_began = False
         self._first_segment_at: float | None = None
-        self._first_audio_at: float | None = None
+        self._first_speech_at: float | None = None  # when the voice made it, which may be long before it is sent
+        self._is_heard = False
         self._heard = 0
         self._dead = False
         self._failed = False
@@ -252,8 +252,8 @@ class Reply:
 
     def _tell(self, piece: Speech, start_ms: int) -> None:
         """Time a piece's words and mouth shapes on the reply's audio."""
-        if not self._audio_began:
-            self._audio_began = True
+        if self._first_speech_at is None:
+            self._first_speech_at = clock.now()
             self._say(AudioStarted(self.number))
         if piece.words:
             words = tuple(SpokenWord(w.text, w.start_ms + start_ms, w.end_ms + start_ms) for w in piece.words)
@@ -277,15 +277,15 @@ class Reply:
             if pcm is not None:
                 self._say(ReplyAudio(self.number, pcm, at_ms))
                 self._room.set()
-                if self._first_audio_at is None:
-                    self._first_audio_at = clock.now()
+                if not self._is_heard:
+                    self._is_heard = True
                     self._first_audio()
             elif wait_ms is not None:
                 await asyncio.sleep(wait_ms / 1000)
             else:
                 self._news.clear()
                 await self._news.wait()
-        if self._audio_began:
+        if self._first_speech_at is not None:
             self._say(AudioEnded(self.number, round(playout.sent_ms)))
         self._to.sent(self)
         while (left_ms := playout.left_ms(_now_ms())) != 0:
@@ -301,14 +301,14 @@ class Reply:
         now = clock.now()
         if self.timing is None or self.turn is None or not isinstance(self.source, Thinking):
             return
-        asked, first = self.source.asked_at, self.source.first_at or now
+        first_text, first_segment = self.source.first_at or now, self._first_segment_at or now
         latency = Latency(
             turn=self.turn,
             reply=self.number,
             endpoint_ms=self.timing.endpoint_ms,
             stt_ms=_ms(self.timing.final_at - self.timing.decided_at),
-            llm_first_ms=_ms(first - asked),
-            tts_first_ms=_ms(now - max(self._first_segment_at or now, 0.0)),
+            llm_first_ms=_ms(first_text - self.source.asked_at),
+            tts_first_ms=_ms((self._first_speech_at or now) - first_segment),
             total_ms=self.timing.endpoint_ms + _ms(now - self.timing.decided_at),
         )
         for stage in ("endpoint", "stt", "llm_first", "tts_first", "total"):
