@@ -16,8 +16,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from voicesrv.agents import Agent
-from voicesrv.app import create_app, server_options
+from voicesrv.app import check_language, create_app, server_options
+from voicesrv.errors import ClientError
+from voicesrv.options import Options
 from voicesrv.settings import Settings
+from voicesrv.testing import FakeStt
 from voicesrv.transport.server import running
 
 pytestmark = pytest.mark.anyio
@@ -154,3 +157,24 @@ async def test_healthz_answers_while_conversations_go_on(tmp_path: Path) -> None
         assert all(answer.status_code == 200 for answer in answers)
         for socket in sockets:
             await socket.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "mode", "fine"),
+    [
+        ("en", "converse", True),
+        ("en-GB", "listen", True),
+        ("EN", "listen", True),
+        ("de", "listen", False),
+        ("auto", "converse", True),
+        ("de", "speak", True),
+    ],
+)
+def test_a_language_that_is_not_understood_is_refused(language: str, mode: str, fine: bool) -> None:
+    stt = FakeStt()  # English alone
+    options = Options(language=language, mode=mode)
+    if fine:
+        check_language(options, stt)
+    else:
+        with pytest.raises(ClientError, match=f"language: '{language}' is .*allowed are auto, en"):
+            check_language(options, stt)

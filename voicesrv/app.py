@@ -13,8 +13,9 @@ from starlette.middleware import Middleware
 from voicesrv import metrics
 from voicesrv.conversation.hub import Hub, HubOptions
 from voicesrv.conversation.participant import Setup
+from voicesrv.engines.base import Stt
 from voicesrv.errors import ClientError, Code, ConfigError, EngineUnavailable
-from voicesrv.options import Options
+from voicesrv.options import Options, bad_parameter
 from voicesrv.settings import Settings
 from voicesrv.shelf import AUTO, EngineShelf
 from voicesrv.stores.files import FileStore
@@ -60,6 +61,7 @@ class Resolver:
         except ConfigError as error:
             logger.error("%s", error)
             raise ClientError(Code.OVERLOADED, "an engine's settings are wrong; the server's log says how") from error
+        check_language(options, stt)
         instructions = "\n\n".join(part for part in (agent.instructions, options.instructions) if part)
         return Setup(
             options=options,
@@ -82,6 +84,25 @@ class Resolver:
                 f"llm: {name!r} is not among the models that this server offers; its setting llm_models can add it"
             )
             raise ClientError(Code.NOT_FOUND, message)
+
+
+def check_language(options: Options, stt: Stt) -> None:
+    """Say at once that a language is not understood, not turn by turn.
+
+    Raises:
+        ClientError: ``bad_parameter``, naming what the recogniser has.
+    """
+    known = stt.capabilities.languages
+    if options.mode == "speak" or options.language == "auto" or "*" in known:
+        return
+    if _primary(options.language) not in map(_primary, known):
+        allowed = f"not understood by {stt.name}; allowed are auto, {', '.join(known)}"
+        raise bad_parameter("language", options.language, allowed)
+
+
+def _primary(tag: str) -> str:
+    """The language of a BCP-47 tag, without region or script."""
+    return tag.lower().partition("-")[0]
 
 
 def create_app(settings: Settings, *, keeps: bool = True) -> Starlette:

@@ -92,7 +92,6 @@ async def test_a_turn_cannot_end_twice() -> None:
         await user.out.until(lambda: bool(user.out.closed))
         assert [event.cause for event in user.out.of(TurnEnded)] == [EndCause.FINALIZE]
         assert user.out.of(AudioEnded)
-        check_lives(user)
 
 
 async def test_the_end_is_told_as_likely_once_and_taken_back_once() -> None:

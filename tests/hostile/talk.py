@@ -39,5 +39,5 @@ async def is_alive(client: RawClient) -> bool:
 async def until(holds: Callable[[], bool], within_s: float = 15.0) -> None:
     """Ask again and again whether something holds of a server, which tells nobody when it does."""
     async with asyncio.timeout(within_s):
-        while not await asyncio.to_thread(holds):  # noqa: ASYNC110
+        while not await asyncio.to_thread(holds):
             await asyncio.sleep(0.05)

@@ -67,7 +67,7 @@ class Hearing:
         # Measured on 61 English clips with the mean over the whole clip: word error rate 33.6 % at 0.13 CPU-s a
         # second. The defaults, topn=4 and maxhmmpf=30000, have the same rate at 0.27; ds=2 has 40 % at 0.11. The second
         # search of the defaults (fwdflat) gains nothing, and would run when the user has stopped speaking. maxwpf=20
-        # keeps the lattice small: in noise, the best path then takes 0.1 s at most instead of 0.34, with the same words.
+        # keeps the lattice small: in noise, the best path takes 0.1 s at most instead of 0.34, with the same words.
         self._decoder = Decoder(
             Config(
                 hmm=str(model / "en-us"),

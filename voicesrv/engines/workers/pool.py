@@ -198,6 +198,7 @@ class WorkerPool:
             place.worker, place.starting = None, True  # the next one is on its way
             worker.fail(f"{self.engine}: its worker process was lost: {fault}")
             await asyncio.wait({self._group.create_task(worker.end()), last_words})
+        fault = f"{fault} (exit status {process.returncode})"
         return f"{fault}; {worker.stderr_tail()}" if worker.stderr else fault
 
     async def _serve(self, place: _Place, worker: _Worker) -> str:
