@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.conversation.stage import Player, Stage, stage
-from voicesrv.engines.base import AgentItem, UserItem
+from voicesrv.engines.base import AgentItem, TextDelta, UserItem
 from voicesrv.errors import ClientError, Code, EngineError
 from voicesrv.events import (
     Cancel,
@@ -22,10 +22,12 @@ from voicesrv.events import (
     ReplyStarted,
     SendText,
     Speak,
+    ToolCall,
     ToolOutput,
     TurnEnded,
     TurnLikelyEnded,
 )
+from voicesrv.options import changed
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +92,20 @@ async def test_cancel_comes_in_time_however_early() -> None:
         check_lives(user)
         assert [event.cause for event in user.out.of(ReplyEnded)] == [ReplyCause.CANCELLED]
         assert not it.llm.asked and user.seat.conversation.floor.idle
+
+
+@pytest.mark.parametrize("turns_of_the_loop", range(20))
+async def test_after_its_end_a_reply_says_nothing_whatever_it_was_about_to_do(turns_of_the_loop: int) -> None:
+    async with stage() as it:
+        it.llm.replies = [[TextDelta("Let me see. "), ToolCall("c", "weather", {}), TextDelta("Well.")]]
+        user = await it.join()
+        await user.seat.reconfigure(changed(user.seat.participant.options, {"tools": [{"name": "weather"}]}))
+        user.say(SendText("weather?"))
+        for _ in range(turns_of_the_loop):
+            await asyncio.sleep(0)
+        user.say(Cancel())
+        await asyncio.sleep(60)
+        check_lives(user)
 
 
 # --- what is owed -------------------------------------------------------------------------------

@@ -373,7 +373,8 @@ class Floor:
         setup = participant.setup
 
         def on_tool_call(call: ToolCall) -> None:
-            self._room.emit(ToolCalled(number, call))
+            if self._reply is not None and self._reply.number == number:  # else it was stopped a moment ago
+                self._room.emit(ToolCalled(number, call))
 
         source = Thinking(
             setup.llm,

@@ -38,7 +38,8 @@ def speakable(text: str, language: str = "en") -> str:
         return ""
     if language.partition("-")[0].lower() == "en":
         text = _replace(text, _ENGLISH)
-    return _replace(text, _TIDY).lstrip(" ,;:").rstrip()
+    # A symbol that became a word may stand before a mark that was the symbol's.
+    return unicodedata.normalize("NFC", _replace(text, _TIDY).lstrip(" ,;:").rstrip())
 
 
 # --- characters ---------------------------------------------------------------------------------
