@@ -400,6 +400,16 @@ async def test_a_text_that_waited_for_a_turn_without_words_is_spoken() -> None:
         assert (await user.out.get(ReplyEnded)).text == "Read out."
 
 
+async def test_a_text_is_measured_before_it_is_looked_at() -> None:
+    async with stage() as it:
+        user = await it.join(mode="speak")
+        for text, code in (("!" * 2000, Code.NOTHING_TO_SPEAK), ("!" * 2001, Code.TEXT_TOO_LONG)):
+            with pytest.raises(ClientError) as no:
+                user.say(Speak(text))
+            assert no.value.code is code
+        assert not user.out.of(ReplyStarted)
+
+
 async def test_cancel_while_a_turn_is_open_drops_what_waits() -> None:
     async with stage() as it:
         it.stt.texts = [""]

@@ -6,7 +6,6 @@ import asyncio
 
 import numpy as np
 
-from voicesrv.bench.caller import tone
 from voicesrv.client import VoiceClient
 from voicesrv.client.events import Audio, AudioEnd, ReplyEnd
 from voicesrv.client.pacing import Pacer
@@ -19,17 +18,20 @@ _LOUD = 0.02
 """Part of the loudest sample that still counts as speech at the end."""
 
 
-async def warm_up(url: str, token: str | None = None) -> None:
-    """Have one turn from speech to the end of its reply, so that nothing is done for the first time later.
+async def warm_up(url: str, speech: bytes) -> None:
+    """Have one turn from speech to the beginning of its reply, so that nothing is done for the first time later.
+
+    Args:
+        speech: 16 kHz linear16 that the server's detector takes for speech.
 
     Raises:
         VoiceClientError: the server does not take it.
         VoicesrvError: no reply came.
     """
-    async with VoiceClient(url, token=token, endpointing_ms=200) as client:
+    async with VoiceClient(url, endpointing_ms=200) as client:
         try:
             async with asyncio.timeout(_TIMEOUT_S), asyncio.TaskGroup() as tasks:
-                tasks.create_task(_say(client, tone(0.5) + bytes(32_000)))
+                tasks.create_task(_say(client, speech + bytes(64_000)))
                 async for event in client:
                     if isinstance(event, Audio):
                         await client.cancel()

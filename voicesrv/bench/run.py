@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voicesrv.bench import load, procfs
+from voicesrv.bench.caller import tone
 from voicesrv.bench.load import Plan
 from voicesrv.bench.prepare import spoken, warm_up
 from voicesrv.bench.processes import Worker
@@ -68,13 +69,13 @@ def run_load(options: BenchOptions, callers: int) -> Result:
     """
     duration_s = max(options.duration_s, MIN_TURNS * TURN_S / callers)
     with ExitStack() as stack:
-        url, pid = stack.enter_context(_served(options, callers))
+        url, pid, speech = stack.enter_context(_served(options, callers))
         plan = Plan(
             url=_address(options, url),
             callers=callers,
             duration_s=duration_s,
             message_ms=options.message_ms,
-            speech=stack.enter_context(_speech_file(url, options.token)) if options.real else None,
+            speech=stack.enter_context(_file(speech)) if speech is not None else None,
             counted=not options.real,
             barge_in=options.barge_in,
             token=options.token,
@@ -101,7 +102,7 @@ def run_load(options: BenchOptions, callers: int) -> Result:
 
 def run_idle(options: BenchOptions, connections: int) -> IdleResult:
     """Measure connections that only ping; raises what ``run_load`` raises."""
-    with _served(options, connections) as (url, pid):
+    with _served(options, connections) as (url, pid, _):
         plan = Plan(
             url=_address(options, url),
             callers=connections,
@@ -153,24 +154,28 @@ def _address(options: BenchOptions, url: str) -> str:
 
 
 @contextmanager
-def _served(options: BenchOptions, conversations: int) -> Iterator[tuple[str, int | None]]:
-    """Give a server's URL and, where it is our own, its process: with null engines on a core of its own."""
+def _served(options: BenchOptions, conversations: int) -> Iterator[tuple[str, int | None, bytes | None]]:
+    """Give a server's URL, its process where it is our own, and, for real engines, a sentence in its own voice.
+
+    A server of our own has null engines and a core to itself, or real engines and all cores.
+    """
     if options.url is not None:
-        yield options.url, None
+        yield options.url, None, asyncio.run(spoken(options.url, options.token)) if options.real else None
         return
     core = None if options.real else min(os.sched_getaffinity(0))
-    # Two more places: for warming up, and for having a sentence said.
+    # Two more places: for having a sentence said, and for warming up.
     with Worker("voicesrv.bench.server", Serving(not options.real, conversations + 2, core)) as server:
         url = server.line()
-        asyncio.run(warm_up(url))
-        yield url, server.pid
+        speech = asyncio.run(spoken(url)) if options.real else None
+        asyncio.run(warm_up(url, speech or tone(load.SPEECH_S)))
+        yield url, server.pid, speech
 
 
 @contextmanager
-def _speech_file(url: str, token: str | None) -> Iterator[str]:
-    """Give a file with a sentence in the server's own voice."""
+def _file(speech: bytes) -> Iterator[str]:
+    """Give a file with these bytes."""
     with tempfile.NamedTemporaryFile(suffix=".pcm") as file:
-        file.write(asyncio.run(spoken(url, token)))
+        file.write(speech)
         file.flush()
         yield file.name
 

@@ -15,6 +15,7 @@ from voicesrv.audio.encodings import container_of
 from voicesrv.conversation import clock
 from voicesrv.conversation.floor import Floor
 from voicesrv.conversation.journal import Journal
+from voicesrv.conversation.line import MAX_REQUEST
 from voicesrv.conversation.participant import Outbox, Participant, Setup
 from voicesrv.conversation.snapshot import Seated, Snapshot
 from voicesrv.conversation.spoken import speakable
@@ -300,7 +301,8 @@ class Conversation:
     def _dictate(self, participant: Participant, text: str, flush: bool) -> None:
         if participant.options.mode == "listen":
             raise ClientError(Code.BAD_PARAMETER, "mode: 'listen' sends no audio; speak needs converse or speak")
-        if flush and not self.floor.gathering(participant) and not speakable(text):
+        alone = flush and not self.floor.gathering(participant)
+        if alone and len(text) <= MAX_REQUEST and not speakable(text):  # looking at 64 KiB would take 80 ms
             raise ClientError(Code.NOTHING_TO_SPEAK, "text: has nothing in it that can be spoken")
         self.floor.dictate(participant, text, flush)
 

@@ -27,11 +27,6 @@ class History:
         """All items, oldest first."""
         return tuple(self._items)
 
-    @property
-    def unanswered(self) -> bool:
-        """Whether the last thing said was a user's."""
-        return bool(self._items) and isinstance(self._items[-1], UserItem)
-
     def add(self, items: Sequence[Item]) -> None:
         """Append items; the oldest make room."""
         self._items.extend(items)

@@ -90,3 +90,5 @@ def test_standard_output_carries_frames_alone(child: Child) -> None:
 def test_what_is_no_frame_ends_it(child: Child) -> None:
     child.write(b"\xff" * 20)
     assert child.process.wait(5) == 0
+    assert child.process.stderr is not None
+    assert b"is no frame" in child.process.stderr.read()

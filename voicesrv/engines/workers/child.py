@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from voicesrv.engines.workers.frames import Frame, FrameReader, Kind, encode
+from voicesrv.engines.workers.frames import Frame, FrameError, FrameReader, Kind, encode
 
 _READ_BYTES = 1 << 16
 
@@ -83,5 +83,7 @@ class Link:
             while data := os.read(0, _READ_BYTES):
                 for frame in reader.feed(data):
                     self._arrived.put(frame)
+        except FrameError as error:
+            os.write(2, f"{error}\n".encode())
         finally:
             os._exit(0)
