@@ -48,7 +48,8 @@ class Resolver:
         if agent is None:
             known = ", ".join(sorted(self._settings.agents))
             raise ClientError(Code.NOT_FOUND, f"agent: there is no {options.agent!r}; known are {known}")
-        self._check_model(options.llm)
+        for kind in ("stt", "llm", "tts"):
+            self._check_named(kind, getattr(options, kind))
         get = self._shelf.get
         try:
             # The language model and the voice are opened for listeners too: a mode may change.
@@ -75,15 +76,16 @@ class Resolver:
             greeting=agent.greeting,
         )
 
-    def _check_model(self, name: str) -> None:
-        """Let clients name what the operator has named: any other model would be at the operator's cost."""
-        named = {AUTO, self._settings.llm, *self._settings.llm_models}
-        named |= {agent.llm for agent in self._settings.agents.values()}
-        if name not in named and ":" in name:
-            message = (
-                f"llm: {name!r} is not among the models that this server offers; its setting llm_models can add it"
-            )
-            raise ClientError(Code.NOT_FOUND, message)
+    def _check_named(self, kind: str, name: str) -> None:
+        """Let clients name engines, and of models those that the operator has named.
+
+        Each name is an engine that stays open: any other would be at the operator's cost.
+        """
+        agents = self._settings.agents.values()
+        named = {AUTO, getattr(self._settings, kind), *(getattr(agent, kind, "") for agent in agents)}
+        named |= set(self._settings.llm_models) if kind == "llm" else set()
+        if ":" in name and name not in named:
+            raise ClientError(Code.NOT_FOUND, f"{kind}: {name!r} is not among the models that this server offers")
 
 
 def check_language(options: Options, stt: Stt) -> None:

@@ -34,6 +34,9 @@ from voicesrv.sources import PREFIX, flat, masked, merged, read_file, unknown_va
 DEFAULT_AGENT = DEFAULT.name
 """The agent of clients that name none; it always exists."""
 
+_MAX_GREETING = 2000
+"""Characters: what may be spoken in one request."""
+
 _Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 _List = Annotated[tuple[str, ...], NoDecode]
 
@@ -282,6 +285,8 @@ def _agent(name: str, table: object) -> Agent:
             raise ValueError(f"{name}.{key} is no setting of an agent; known are {', '.join(_AGENT_KEYS)}")
         if key != "tools" and not isinstance(value, str):
             raise ValueError(f"{name}.{key}: {value!r} is not text")
+    if len(table.get("greeting", "")) > _MAX_GREETING:
+        raise ValueError(f"{name}.greeting: {len(table['greeting'])} characters are over the {_MAX_GREETING} allowed")
     try:
         checked = {key: table[key] for key in table if key != "greeting"}
         changed = options.changed(options.Options(), checked)

@@ -165,9 +165,18 @@ class EngineShelf:
         return tuple(text for text in found if text is not None)
 
     def room(self) -> int | None:
-        """How many more streams fit in the fullest of the open engines; None where none sets a bound."""
-        rooms = [room for slot in self._slots.values() if slot.engine and (room := slot.engine.room()) is not None]
-        return min(rooms, default=None)
+        """How many more streams fit in the fullest of the engines that a client gets who names none.
+
+        None where none of them sets a bound, or none is open.
+        """
+        slots = [self._slots.get((kind, self._chosen(kind)[0])) for kind in KINDS]
+        rooms = [slot.engine.room() for slot in slots if slot is not None and slot.engine is not None]
+        return min((room for room in rooms if room is not None), default=None)
+
+    def _chosen(self, kind: Kind) -> tuple[str, str]:
+        """The engine that a client gets who names none, and why; empty while it is not known."""
+        wanted: str = getattr(self._settings, kind)
+        return self._auto.get(kind, ("", "")) if wanted == AUTO else (wanted, self._settings.origin(kind))
 
     def choices(self) -> dict[Kind, list[EngineChoice]]:
         """All engines that can be named, and those that are open under a name of their own, by kind."""
@@ -178,8 +187,7 @@ class EngineShelf:
         return list(dict.fromkeys([*self._available[kind], *opened]))
 
     def _choice(self, kind: Kind, name: str) -> EngineChoice:
-        wanted: str = getattr(self._settings, kind)
-        chosen, why = self._auto.get(kind, ("", "")) if wanted == AUTO else (wanted, self._settings.origin(kind))
+        chosen, why = self._chosen(kind)
         slot = self._slots.get((kind, name))
         engine = slot.engine if slot else None
         failure = slot.failure if slot else None

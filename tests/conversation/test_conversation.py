@@ -286,7 +286,7 @@ async def test_tools_are_run_by_the_client() -> None:
         it.llm.replies = [[TextDelta("Let me see. "), call], "It rains."]
         user = await it.join()
         tool = {"name": "weather", "parameters": {"type": "object", "properties": {}}}
-        await user.seat.reconfigure(changed(user.seat.participant.options, {"tools": [tool]}))
+        await user.seat.reconfigure(user.out, changed(user.seat.participant.options, {"tools": [tool]}))
         user.say(SendText("weather?"))
         told = await user.out.get(ToolCalled)
         assert told.call == call
@@ -564,3 +564,113 @@ async def test_what_was_owed_at_the_stop_is_answered_after_it(tmp_path: Path) ->
     async with stage(FileStore(tmp_path)) as it:
         back = await it.resume(user, after=1)
         assert (await back.out.get(ReplyEnded, 2)).text == "Well, hello to you. "
+
+
+async def test_an_interrupted_tool_is_not_run_again() -> None:
+    async with stage() as it:
+        call = ToolCall("c1", "pay", {"euros": 10})
+        it.llm.replies = [[call], "Done."]
+        it.stt.texts = [""]  # a cough
+        user = await it.join()
+        tools = changed(user.seat.participant.options, {"tools": [{"name": "pay"}]})
+        await user.seat.reconfigure(user.out, tools)
+        user.say(SendText("pay 10 euros"))
+        await user.out.get(ToolCalled)
+        spoken_turn(user)
+        await user.out.get(TurnEnded, 2)
+        await asyncio.sleep(5)
+        assert len(user.out.of(ToolCalled)) == 1
+        _, told, result = user.seat.conversation.floor.history.items
+        assert told == call and isinstance(result, ToolResult) and result.is_error
+
+
+async def test_a_tool_result_in_the_last_moment_is_remembered() -> None:
+    async with stage() as it:
+        it.llm.replies = [[ToolCall("c1", "pay", {})], "Done."]
+        user = await it.join()
+        await user.seat.reconfigure(user.out, changed(user.seat.participant.options, {"tools": [{"name": "pay"}]}))
+        user.say(SendText("pay"))
+        await user.out.get(ToolCalled)
+        user.say(ToolOutput("c1", "paid"))
+        user.say(Cancel())
+        assert user.seat.conversation.floor.history.items[-1] == ToolResult("c1", "pay", "paid")
+
+
+async def test_noise_after_a_restart_answers_what_was_owed(tmp_path: Path) -> None:
+    async with stage(FileStore(tmp_path)) as it:
+        it.llm.gate = asyncio.Event()
+        user = await it.join()
+        spoken_turn(user)
+        await user.out.get(ReplyStarted)
+        await it.hub.drain(1)
+    async with stage(FileStore(tmp_path)) as it:
+        it.stt.texts = [""]
+        other = await it.join(user.seat.conversation.id)  # joins by its name, without a token
+        spoken_turn(other)
+        assert (await other.out.get(ReplyEnded)).text == "Well, hello to you. "
+
+
+async def test_who_drops_out_in_mid_speech_keeps_nobody_waiting() -> None:
+    async with stage() as it:
+        one = await it.join()
+        two = await it.join(one.seat.conversation.id)
+        two.speak(1000)
+        two.seat.leave(two.out, for_good=False)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        spoken_turn(one)
+        await one.out.get(ReplyStarted)
+        assert loop.time() - began < 1
+        await asyncio.sleep(12)
+        assert [event.turn for event in one.out.of(TurnEnded)] == [2, 1]  # and its recogniser is free again
+        assert not two.seat.participant.turns
+
+
+async def test_what_is_said_while_the_server_stops_is_not_counted_as_received(tmp_path: Path) -> None:
+    async with stage(FileStore(tmp_path)) as it:
+        it.llm.replies = [LONG_REPLY]
+        user = await it.join()
+        user.speak(1000)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(it.hub.drain(5))
+            await user.out.get(TurnEnded)
+            heard_ms = user.seat.participant.listener.received_ms
+            user.speak(1000)
+        assert user.seat.participant.listener.received_ms == heard_ms
+        assert len(user.out.of(TurnStarted)) == 1
+        assert user.out.of(ReplyEnded)[0].cause is ReplyCause.COMPLETE
+
+
+async def test_places_are_counted_when_they_are_taken() -> None:
+    async with stage() as it:
+        user = await it.join()
+        joins = [Join("local", Options(), user.seat.conversation.id) for _ in range(20)]
+        seats = [await it.hub.join(join) for join in joins]  # all before any is taken
+        taken = 1
+        for seat in seats:
+            try:
+                Player(seat)
+                taken += 1
+            except ClientError as error:
+                assert error.code is Code.OVERLOADED
+        assert taken == it.hub.options.max_participants
+
+
+async def test_an_old_socket_does_not_undo_what_a_new_one_set() -> None:
+    async with stage() as it:
+        user = await it.join()
+        back = await it.resume(user, 1)
+        await back.seat.reconfigure(back.out, changed(back.seat.participant.options, {"words": True}))
+        await user.seat.reconfigure(user.out, changed(Options(), {"words": False}))
+        assert back.seat.participant.options.words
+
+
+async def test_who_turns_to_listening_in_mid_turn_gives_the_floor_back() -> None:
+    async with stage() as it:
+        it.stt.texts = [""]
+        user = await it.join()
+        user.speak(600)
+        await user.seat.reconfigure(user.out, changed(user.seat.participant.options, {"mode": "listen"}))
+        user.pause(400)
+        await user.out.get(TurnEnded)
+        assert user.seat.conversation.floor.idle

@@ -99,7 +99,7 @@ async def test_after_its_end_a_reply_says_nothing_whatever_it_was_about_to_do(tu
     async with stage() as it:
         it.llm.replies = [[TextDelta("Let me see. "), ToolCall("c", "weather", {}), TextDelta("Well.")]]
         user = await it.join()
-        await user.seat.reconfigure(changed(user.seat.participant.options, {"tools": [{"name": "weather"}]}))
+        await user.seat.reconfigure(user.out, changed(user.seat.participant.options, {"tools": [{"name": "weather"}]}))
         user.say(SendText("weather?"))
         for _ in range(turns_of_the_loop):
             await asyncio.sleep(0)

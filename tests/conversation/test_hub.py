@@ -209,10 +209,10 @@ async def test_a_change_that_cannot_be_had_changes_nothing() -> None:
 
         it.hub.resolve, resolve = fails, it.hub.resolve
         other = changed(user.seat.participant.options, {"voice": "nobody"})
-        assert await refused(user.seat.reconfigure(other)) is Code.NOT_FOUND
+        assert await refused(user.seat.reconfigure(user.out, other)) is Code.NOT_FOUND
         assert user.seat.participant.options.voice == "" and not user.out.of(Configured)
         it.hub.resolve = resolve
-        await user.seat.reconfigure(other)
+        await user.seat.reconfigure(user.out, other)
         assert user.out.of(Configured)[0].settings["voice"] == "nobody"
 
 

@@ -55,16 +55,11 @@ def test_an_answer_that_was_given_is_owed_no_more() -> None:
 
 
 def test_one_request_is_bounded() -> None:
-    line, one = Line(), participant("one")
-    assert line.gather(one, "x" * MAX_REQUEST)
-    with pytest.raises(
-        ClientError, match=f"text: {MAX_REQUEST + 1} characters are over the {MAX_REQUEST} allowed"
-    ) as no:
-        line.gather(one, "x" * (MAX_REQUEST + 1))
+    Line.check_request("x" * MAX_REQUEST)
+    message = f"text: {MAX_REQUEST + 1} characters are over the {MAX_REQUEST} allowed"
+    with pytest.raises(ClientError, match=message) as no:
+        Line.check_request("x" * (MAX_REQUEST + 1))
     assert no.value.code is Code.TEXT_TOO_LONG
-    with pytest.raises(ClientError):
-        line.gather(participant("two"), "x" * (MAX_REQUEST + 1))
-    assert not line.gathering(participant("two"))
 
 
 def test_one_text_is_bounded() -> None:

@@ -154,7 +154,7 @@ class Story:
             case "drop":
                 player.seat.leave(player.out, for_good=False)
             case "configure":
-                await player.seat.reconfigure(changed(player.seat.participant.options, what))
+                await player.seat.reconfigure(player.out, changed(player.seat.participant.options, what))
             case "flush":
                 self.flushes += 1
                 player.say(Flush(self.flushes))
@@ -176,7 +176,7 @@ async def play(steps: list[tuple[int, tuple[str, Any]]], pace: int) -> Story:
         it.tts_speaks = it.tts.synthesize  # type: ignore[attr-defined]
         first = await it.join()
         tools = {"tools": [{"name": "weather"}]}
-        await first.seat.reconfigure(changed(first.seat.participant.options, tools))
+        await first.seat.reconfigure(first.out, changed(first.seat.participant.options, tools))
         story = Story(it, first, await it.join(first.seat.conversation.id))
         for who, (name, what) in steps:
             try:

@@ -76,7 +76,7 @@ async def test_a_change_to_mode_speak_ends_the_open_turn() -> None:
     async with stage() as it:
         user = await it.join()
         user.speak(600)
-        await user.seat.reconfigure(changed(user.seat.participant.options, {"mode": "speak"}))
+        await user.seat.reconfigure(user.out, changed(user.seat.participant.options, {"mode": "speak"}))
         assert (await user.out.get(TurnEnded)).cause is EndCause.FINALIZE
         user.say(Speak("Read out."))
         await user.out.get(ReplyEnded, 2)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conversation.stage import LOUD, QUIET, Stage, stage
 from voicesrv.conversation.hub import Join
+from voicesrv.events import ToolCall, ToolCalled
 from voicesrv.options import Options, changed
 from voicesrv.protocols.native import NativeCodec
 from voicesrv.transport.connection import MAX_REFUSALS, Connection, ConnectionOptions
@@ -243,3 +244,44 @@ async def test_close_is_answered_with_1000_and_nothing_is_kept() -> None:
         await socket.until(lambda: socket.close)
         assert socket.close == (1000, "")
     assert it.hub.held == 0
+
+
+@pytest.mark.parametrize(
+    "message", [{"type": "text", "text": "x"}, {"type": "cancel"}, {"type": "tool_result", "id": "c", "output": ""}]
+)
+async def test_a_key_for_listening_does_nothing_else(message: dict[str, Any]) -> None:
+    async with stage() as it, connected(it, identity=Identity("ear", frozenset({"listen"})), mode="listen") as socket:
+        socket.say(message)
+        assert (await socket.get("error"))["code"] == "forbidden"
+
+
+async def test_long_messages_cost_more_of_the_allowance() -> None:
+    async with stage() as it, connected(it) as socket:
+        for _ in range(4):
+            socket.say({"type": "ping", "padding": [[]] * 20_000})
+        await socket.get("error")
+        assert [event["type"] for event in socket.events] == ["ready", "pong", "pong", "error", "error"]
+
+
+async def test_an_event_without_words_ends_one_connection() -> None:
+    async with stage() as it:
+        user = await it.join()
+        socket = Socket()
+        seat = await it.hub.join(Join("local", Options(), user.seat.conversation.id))
+        connection = Connection(
+            seat, Identity("local"), NativeCodec(), socket.inbox.get, socket.send, socket, ConnectionOptions()
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(connection.run())
+            await socket.get("ready")
+            user.seat.conversation.emit(ToolCalled(1, ToolCall("c", "x", {"n": float("inf")})))
+            await socket.until(lambda: socket.close)
+        assert socket.close == (1011, "internal")
+        assert not user.out.closed and not user.seat.conversation.over
+
+
+async def test_nothing_more_is_heard_once_the_end_is_told() -> None:
+    async with stage() as it, connected(it, mode="listen", encoding="mulaw", sample_rate=8000) as socket:
+        socket.say(bytes([255]) * (1 << 20))  # 131 s at once
+        await socket.until(lambda: socket.close)
+        assert socket.close == (4004, "audio_too_fast")

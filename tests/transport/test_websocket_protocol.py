@@ -26,7 +26,7 @@ def options(**changes: Any) -> ServerOptions:
 async def until(holds: Callable[[], bool]) -> None:
     """Let the loop turn until something holds that nobody tells of."""
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110
+        while not holds():
             await asyncio.sleep(0)
 
 

@@ -15,7 +15,7 @@ from voicesrv.audio.encodings import container_of
 from voicesrv.conversation import clock
 from voicesrv.conversation.floor import Floor
 from voicesrv.conversation.journal import Journal
-from voicesrv.conversation.line import MAX_REQUEST
+from voicesrv.conversation.line import Line
 from voicesrv.conversation.participant import Outbox, Participant, Setup
 from voicesrv.conversation.snapshot import Seated, Snapshot
 from voicesrv.conversation.spoken import speakable
@@ -76,6 +76,7 @@ class Conversation:
         self.started = asyncio.Event()
         """Set once connections may attach."""
         self._ended = asyncio.Event()
+        self._hushed = False
         self._settled = asyncio.Event()  # something ended: whoever waits to close looks again
         self._tasks = asyncio.TaskGroup()
         self.floor = Floor(self._tasks, self, lead_ms)
@@ -134,9 +135,13 @@ class Conversation:
             await self._settled.wait()
 
     def hush(self) -> None:
-        """End open turns with what was heard of them, as a closing connection does."""
+        """End open turns with what was heard of them, and hear no more.
+
+        What comes now is not counted as received, so that it is sent again after a resume.
+        """
         for participant in self.participants.values():
             self._turns.end(participant, EndCause.CLOSE)
+        self._hushed = True
 
     def snapshot(self) -> Snapshot:
         """What another process needs to go on."""
@@ -214,12 +219,22 @@ class Conversation:
             self.floor.audience_changed()
             self.settled()
 
+    def end_broken_turns(self, before: float) -> None:
+        """End the turns of connections that lost their socket before a moment of ``clock.now()``.
+
+        Their recognisers are wanted by others; what is sent after a resume is a turn of its own.
+        """
+        for participant in self.participants.values():
+            if participant.detached_at is not None and participant.detached_at < before:
+                self._turns.end(participant, EndCause.CLOSE)
+
     def leave(self, participant: Participant) -> None:
         """A connection will not come back."""
         self._turns.end(participant, EndCause.CLOSE)
         self.participants.pop(participant.id, None)
         self.floor.finish(participant)
         self.floor.audience_changed()
+        self.settled()
 
     @staticmethod
     def _connect(participant: Participant, outbox: Outbox) -> None:
@@ -287,7 +302,7 @@ class Conversation:
         self.floor.audience_changed()
 
     def _hear(self, participant: Participant, data: bytes) -> None:
-        if participant.closing or participant.options.mode == "speak":
+        if self._hushed or participant.closing or participant.options.mode == "speak":
             return
         if not participant.heard_any and data:
             participant.heard_any = True
@@ -299,6 +314,7 @@ class Conversation:
         self._turns.notice_all(participant, participant.listener.feed(data))
 
     def _dictate(self, participant: Participant, text: str, flush: bool) -> None:
+        Line.check_request(text)
         if participant.options.mode == "listen":
             raise ClientError(Code.BAD_PARAMETER, "mode: 'listen' sends no audio; speak needs converse or speak")
         alone = flush and not self.floor.gathering(participant)

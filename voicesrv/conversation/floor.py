@@ -32,7 +32,7 @@ from voicesrv.conversation.turn import (
     TurnWentOn,
     step,
 )
-from voicesrv.engines.base import AgentItem, Item, LlmOptions, TtsOptions, UserItem
+from voicesrv.engines.base import Item, LlmOptions, TtsOptions, UserItem
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import Event, Flushed, ReplyCause, ReplyEnded, ReplyStarted, ToolCall, ToolCalled, ToolOutput
 
@@ -124,15 +124,21 @@ class Floor:
         if self._prepared is not None and self._prepared.turn == turn:
             self._step(TurnWentOn())
 
+    def turn_heard(self, text: str) -> None:
+        """The final text of a turn that was not spoken to the agent is known."""
+        if text:
+            self.history.add([UserItem(text)])
+
     def turn_closed(self, participant: Participant, turn: int, text: str, timing: TurnTiming) -> None:
         """A spoken turn's final text is known; it no longer counts as open."""
         if text:
             self.history.add([UserItem(text)])
-            if participant.options.mode != "listen":
-                self._owed = True
-                self._asked = _Asked(participant, turn, text, timing)
+            self._owed = True
+            self._asked = _Asked(participant, turn, text, timing)
         prepared = self._prepared
         as_prepared = prepared is not None and prepared.turn == turn and prepared.text == text
+        if self._asked is None:  # owed since before a restart
+            self._asked = _Asked(participant, turn, text, timing)
         self._step(
             TurnClosed(
                 answer=self._owed,
@@ -319,8 +325,8 @@ class Floor:
         reply, self._reply = self._reply, None
         items = reply.stop(cause)
         self.history.add(items)
-        if reply.turn is not None and not any(isinstance(item, AgentItem) for item in items):
-            self._owed = True  # nothing of the answer was heard
+        if reply.turn is not None and not items:
+            self._owed = True  # nothing of the answer was heard, and nothing was run for it
         current, self._dictated = self._dictated, None
         self._drop_waiting(current, cause)
 
@@ -411,5 +417,14 @@ class Floor:
         )
 
     def _open_turns(self) -> int:
-        """Turns that an answer waits for: who only listens to transcripts does not talk with the agent."""
-        return sum(len(each.turns) for each in self._room.everybody() if each.options.mode != "listen")
+        """Turns that an answer waits for.
+
+        Not those of who lost the socket in mid-speech: that one may be silent for as long as a resume
+        is waited for.
+        """
+        return sum(
+            open_turn.has_floor
+            for each in self._room.everybody()
+            if each.outbox is not None
+            for open_turn in each.turns
+        )

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 FAREWELL_S = 1.0
 """For connections to be sent what they were told last."""
 
+BROKEN_TURN_S = 5.0
+"""A turn whose connection is lost waits so long for its rest; most clients are back within two seconds."""
+
 Resolve = Callable[[Options], Awaitable[Setup]]
 """Options to open engines and the agent's words.
 
@@ -38,7 +41,8 @@ class HubOptions:
     """Bounds of what one process holds."""
 
     max_conversations: int = 200
-    """Conversations at a time; one more is refused with ``overloaded``."""
+    """Conversations at a time; one more is refused with ``overloaded``. As many again may wait for their
+    connections, and those that come back are let in."""
     max_participants: int = 16
     """Connections in one conversation."""
     lead_ms: int = 2000
@@ -77,13 +81,17 @@ class Seat:
         Raises:
             ClientError: ``state_lost`` where a resume cannot be whole, ``superseded`` where
                 another connection used its token first, ``not_found`` where the conversation has
-                ended meanwhile.
+                ended meanwhile, ``overloaded`` where its last place was taken meanwhile.
         """
         participant = self.participant
         if self.conversation.over:  # it ended during the handshake
             code = Code.NOT_FOUND if self._join.resume is None else Code.STATE_LOST
             raise ClientError(code, "conversation: it has ended; start anew")
-        if self._join.resume is not None and not participant.accepts(self._join.resume):
+        if self._join.resume is None:
+            self._hub.check_places(self.conversation)
+        elif participant.id not in self.conversation.participants:  # its time was over during the handshake
+            raise ClientError(Code.STATE_LOST, "resume: it came too late; start anew")
+        elif not participant.accepts(self._join.resume):
             raise ClientError(Code.SUPERSEDED, "another connection resumed this one")
         participant.rotate_token()
         ready = Ready(
@@ -105,14 +113,15 @@ class Seat:
             message = f"after: what followed event {self._join.after} is not whole any more; start anew"
             raise ClientError(Code.STATE_LOST, message)
 
-    async def reconfigure(self, options: Options) -> None:
-        """Put other options in force.
+    async def reconfigure(self, outbox: Outbox, options: Options) -> None:
+        """Put other options in force, unless another socket has taken the seat meanwhile.
 
         Raises:
             ClientError: an engine or agent named in them is not to be had; nothing has changed.
         """
         setup = await self._hub.resolve(options)
-        self.conversation.reconfigure(self.participant, setup)
+        if self.participant.outbox is outbox:
+            self.conversation.reconfigure(self.participant, setup)
 
     def give_up(self) -> None:
         """The socket was lost before it could take the seat."""
@@ -208,12 +217,22 @@ class Hub:
             await self._begin(conversation)
             return Seat(self, conversation, Participant(_new_id("cn"), setup), join)
         conversation = await self._find(join.conversation, join.owner)
-        if join.resume is not None:
+        if join.resume is not None:  # it was let in before, and is so again: a full server loses nobody
             return Seat(self, conversation, _holder(conversation, join.resume), join)
+        if conversation.waits:
+            self._check_room()
+        self.check_places(conversation)
+        return Seat(self, conversation, Participant(_new_id("cn"), await self.resolve(join.options)), join)
+
+    def check_places(self, conversation: Conversation) -> None:
+        """Refuse one connection too many.
+
+        Raises:
+            ClientError: ``overloaded``.
+        """
         if len(conversation.participants) >= self.options.max_participants:
             message = f"all {self.options.max_participants} places of the conversation are taken"
             raise ClientError(Code.OVERLOADED, message, retry_after_ms=self.options.retry_after_ms)
-        return Seat(self, conversation, Participant(_new_id("cn"), await self.resolve(join.options)), join)
 
     def remove(self, conversation: Conversation, participant: Participant) -> None:
         """A connection will not come back; a conversation without any is over."""
@@ -244,18 +263,20 @@ class Hub:
             conversation.floor.interrupt()
             for participant in list(conversation.participants.values()):
                 _dismiss(conversation, participant, Code.SHUTTING_DOWN, "the server stops; come back and resume")
-            self._keep(conversation)
+        for conversation in conversations:
+            await self._keep(conversation)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
                 for conversation in conversations:
                     await conversation.deserted()
 
-    def _keep(self, conversation: Conversation) -> None:
+    async def _keep(self, conversation: Conversation) -> None:
         if self._store is None:
             return
         try:
-            self._store.put(conversation.id, conversation.snapshot().to_json(), self.options.resume_window_s)
-        except OSError:
+            snapshot = conversation.snapshot().to_json()
+            await asyncio.to_thread(self._store.put, conversation.id, snapshot, self.options.resume_window_s)
+        except Exception:  # the others are kept all the same
             logger.exception("conversation %s could not be kept", conversation.id)
 
     async def _revive(self, id: str, owner: str) -> Conversation | None:
@@ -322,15 +343,25 @@ class Hub:
             metrics.CONVERSATIONS.dec()
 
     async def _reap(self) -> None:
-        """Let go of connections that did not come back in time."""
+        """Let go of connections that did not come back in time, and of what the store has kept for too long."""
         window_s = self.options.resume_window_s
         while True:
             await asyncio.sleep(min(window_s / 4, 5.0))
             now = clock.now()
             for conversation in list(self._conversations.values()):
-                for participant in list(conversation.participants.values()):
-                    if participant.detached_at is not None and now - participant.detached_at > window_s:
-                        self.remove(conversation, participant)
+                try:
+                    self._tidy(conversation, now)
+                except Exception:  # a fault in one is not the others'
+                    logger.exception("conversation %s could not be tidied", conversation.id)
+                    conversation.end()
+            if self._store is not None:
+                await asyncio.to_thread(self._store.sweep)
+
+    def _tidy(self, conversation: Conversation, now: float) -> None:
+        conversation.end_broken_turns(now - BROKEN_TURN_S)
+        for participant in list(conversation.participants.values()):
+            if participant.detached_at is not None and now - participant.detached_at > self.options.resume_window_s:
+                self.remove(conversation, participant)
 
 
 def _holder(conversation: Conversation, token: str) -> Participant:

@@ -63,14 +63,23 @@ class Line:
         """An answer to all that was said is on its way: the one that waits is not needed any more."""
         self._waiting = deque(waiting for waiting in self._waiting if not isinstance(waiting, Answer))
 
+    @staticmethod
+    def check_request(text: str) -> None:
+        """Refuse a text that is too long for one request, before anything is done with it.
+
+        Raises:
+            ClientError: ``text_too_long``.
+        """
+        if len(text) > MAX_REQUEST:
+            message = f"text: {len(text)} characters are over the {MAX_REQUEST} allowed"
+            raise ClientError(Code.TEXT_TOO_LONG, message)
+
     def gather(self, participant: Participant, text: str) -> bool:
         """Add dictated text; True where a new reply was put in line for it.
 
         Raises:
-            ClientError: ``text_too_long`` or ``rate_limited``.
+            ClientError: ``text_too_long`` where too much is gathered, or ``rate_limited``.
         """
-        if len(text) > MAX_REQUEST:
-            raise ClientError(Code.TEXT_TOO_LONG, f"text: {len(text)} characters are over the {MAX_REQUEST} allowed")
         dictated = self._open.get(participant.id)
         new = dictated is None
         if dictated is None:

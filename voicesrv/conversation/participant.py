@@ -59,8 +59,10 @@ class Outbox(Protocol):
 class OpenTurn:
     """A turn whose end has not been told."""
 
-    def __init__(self, turn: UserTurn) -> None:
+    def __init__(self, turn: UserTurn, has_floor: bool = True) -> None:
         self.turn = turn
+        self.has_floor = has_floor
+        """Whether it is spoken to the agent: not where its connection only listened to transcripts when it began."""
         self.waiting: list[Event] = []
         """What it has to say while an earlier turn of the same connection has the word."""
         self.first = asyncio.Event()

@@ -88,6 +88,7 @@ class Thinking:
         self._outputs: dict[str, asyncio.Future[ToolOutput]] = {}
         self._ids: set[str] = set()  # of the calls so far
         self._acts: list[tuple[int, ToolCall, ToolResult]] = []  # with the offset in the text they came at
+        self._told: dict[str, tuple[int, ToolCall]] = {}  # calls whose result the model has not seen yet
         self.asked_at = 0.0
         """``clock.now()`` of the first request."""
         self.first_at: float | None = None
@@ -124,18 +125,31 @@ class Thinking:
                 return
             if said > since:
                 self._history.append(AgentItem("".join(spoken)))
-            async for result in self._run(calls):
-                self._acts.append((said, *result))
-                self._history.extend(result)
+            async for call, result in self._run(calls, said):
+                self._told.pop(call.id, None)
+                self._acts.append((said, call, result))
+                self._history += (call, result)
 
     def items(self, text: str, heard: int, interrupted: bool) -> Sequence[Item]:
         items: list[Item] = []
         at = 0
-        for offset, call, result in self._acts:
+        for offset, call, result in [*self._acts, *self._unseen()]:
             items += _agent(text[at : min(offset, heard)], interrupted=False)
             items += (call, result)  # it was run, whether or not its text was heard
             at = max(at, offset)
         return items + _agent(text[at:heard], interrupted)
+
+    def _unseen(self) -> list[tuple[int, ToolCall, ToolResult]]:
+        """Calls that the client was told of and the model has no result of: they were run, or may have been."""
+        unseen = []
+        for offset, call in self._told.values():
+            output = self._outputs.get(call.id)
+            if output is not None and output.done():
+                result = ToolResult(call.id, call.name, output.result().output, output.result().is_error)
+            else:
+                result = ToolResult(call.id, call.name, "interrupted; it may have been run", is_error=True)
+            unseen.append((offset, call, result))
+        return unseen
 
     async def _ask(self, options: LlmOptions) -> AsyncGenerator[str | ToolCall, None]:
         """One request; asked once more where the model was lost before it said anything."""
@@ -167,13 +181,14 @@ class Thinking:
         self._ids.add(id)
         return replace(call, id=id)
 
-    async def _run(self, calls: Sequence[ToolCall]) -> AsyncGenerator[tuple[ToolCall, ToolResult], None]:
+    async def _run(self, calls: Sequence[ToolCall], offset: int) -> AsyncGenerator[tuple[ToolCall, ToolResult], None]:
         await self._may_act.wait()
         loop = asyncio.get_running_loop()
         names = {tool.name for tool in self._options.tools}
         for call in calls:
             if call.name in names:
                 self._outputs[call.id] = loop.create_future()
+                self._told[call.id] = (offset, call)
                 self._on_tool_call(call)
         for call in calls:
             if call.name not in names:  # made up: the model is told, the client is not bothered

@@ -90,12 +90,12 @@ class Turns:
             SttOptions(language=options.language, interim=options.interim),
             lambda turn, transcript: self._update_turn(participant, turn, transcript),
         )
-        open_turn = OpenTurn(turn)
+        open_turn = OpenTurn(turn, has_floor=options.mode != "listen")
         participant.turns.append(open_turn)
         if participant.turns[0] is open_turn:
             open_turn.first.set()
         self._tell_turn(participant, turn, TurnStarted(turn.number, started.start_ms))
-        if options.mode != "listen":
+        if open_turn.has_floor:
             self._floor.turn_opened(interrupts=options.interrupt)
         self._tasks.create_task(self._follow_turn(participant, open_turn))
 
@@ -156,7 +156,10 @@ class Turns:
             decided_at=open_turn.decided_at,
             final_at=max(final_at, open_turn.decided_at),
         )
-        self._floor.turn_closed(participant, turn.number, final.text, timing)
+        if open_turn.has_floor:
+            self._floor.turn_closed(participant, turn.number, final.text, timing)
+        else:
+            self._floor.turn_heard(final.text)
         self._room.settled()
 
     def _tell_turn(self, participant: Participant, turn: UserTurn, event: Event) -> None:

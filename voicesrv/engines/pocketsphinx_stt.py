@@ -32,7 +32,7 @@ class PocketSphinxSttOptions:
     workers: int = 0
     """0: one for each CPU, and at least two, so that one stands in while the other is replaced."""
     turns_per_worker: int = 3
-    """At once. A turn takes 0.27 CPU-s a second; each worker has one decoder more than turns, of 100 MB each."""
+    """At once. A turn takes 0.26 CPU-s a second; each worker has one decoder more than turns, of 100 MB each."""
 
 
 class PocketSphinxStt:

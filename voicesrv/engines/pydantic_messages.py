@@ -132,11 +132,14 @@ def to_call(part: ToolCallPart, tools: Collection[str]) -> ToolCall | str:
             return f"The arguments are longer than {MAX_ARGUMENTS} characters."
         try:
             arguments = json.loads(arguments, parse_constant=_refuse)
-            json.dumps(arguments, ensure_ascii=False).encode()  # no lone surrogates
         except (ValueError, RecursionError):
             return "The arguments are not valid JSON."
     if not isinstance(arguments, dict):
         return "The arguments are not a JSON object."
+    try:  # what cannot be sent on: lone surrogates, and numbers such as 1e999 that are read as infinite
+        json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return "The arguments are not valid JSON."
     if len(part.tool_call_id) > _MAX_ID:
         return f"The id of the call is longer than {_MAX_ID} characters."
     return ToolCall(part.tool_call_id, part.tool_name, arguments)

@@ -13,6 +13,8 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+STALE_S = 60.0
+"""No file takes so long to write."""
 MAX_BYTES = 16 << 20
 """A file that is larger is none of ours."""
 
@@ -40,6 +42,7 @@ class FileStore:
         """Return a snapshot (see ``ConversationStore``)."""
         kept = self._read(self._path(id))
         if kept is None or kept["until"] < time.time():
+            self.drop(id)
             return None
         snapshot: dict[str, Any] = kept["conversation"]
         return snapshot
@@ -50,6 +53,9 @@ class FileStore:
 
     def sweep(self) -> None:
         """Forget all whose time is over, and what cannot be read."""
+        for part in self._folder.glob("*.part"):  # of a process that was killed while it wrote
+            if part.stat().st_mtime < time.time() - STALE_S:
+                part.unlink(missing_ok=True)
         for path in self._folder.glob("*.json"):
             kept = self._read(path)
             if kept is None or kept["until"] < time.time():

@@ -22,7 +22,22 @@ from voicesrv.audio.pcm import OUTPUT_RATE
 from voicesrv.audio.stream import OutputEncoder
 from voicesrv.conversation.hub import Seat
 from voicesrv.errors import ClientError, Code
-from voicesrv.events import AppendAudio, AudioEnded, AudioStarted, Cleared, Configure, Event, Failed, ReplyAudio
+from voicesrv.events import (
+    AppendAudio,
+    AudioEnded,
+    AudioStarted,
+    Cancel,
+    Cleared,
+    Command,
+    Configure,
+    Event,
+    Failed,
+    Playback,
+    ReplyAudio,
+    SendText,
+    Speak,
+    ToolOutput,
+)
 from voicesrv.options import Options, changed
 from voicesrv.protocols.base import Codec, Message
 from voicesrv.transport.keys import Identity
@@ -37,10 +52,23 @@ _AUDIO_OUT = metrics.AUDIO.labels("out")
 
 MAX_REFUSALS = 200
 """Messages over the rate that are answered before the connection is ended; the allowance refills at the rate."""
-PIECE_BYTES = 32_000
-"""Input that is listened to in one go: a second of linear16 at 16 kHz, which the detector takes 2 ms for."""
+PIECE_MS = 1000
+"""Input that is listened to in one go, which the detector takes 2 ms for."""
+CONFIGURE_TIMEOUT_S = 20.0
+"""For engines that a ``configure`` names and that are not open yet."""
+CONTROL_BYTES = 4096
+"""A text message costs as much of the allowance as it has of these: parsing is paid for by its length."""
 PACE_TOLD_EVERY_S = 2.0
 _NOT_COUNTED = (Code.RATE_LIMITED, Code.AUDIO_TOO_FAST)  # these have limits of their own
+
+_MODES_FOR: Mapping[type[Command], tuple[str, ...]] = {
+    SendText: ("converse",),
+    ToolOutput: ("converse",),
+    Speak: ("converse", "speak"),
+    Cancel: ("converse", "speak"),
+    Playback: ("converse", "speak"),
+}
+"""What a key must be allowed to do beyond listening; any one of these scopes will do."""
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -156,12 +184,19 @@ class Connection:
             return
         if isinstance(event, ReplyAudio | AudioStarted | AudioEnded | Cleared):
             event = self._localised(event)
-        for message in self._codec.send(seq, event):
+        try:
+            messages = self._codec.send(seq, event)
+        except Exception:  # a fault of ours in one dialect is not the conversation's
+            request_id = uuid.uuid4().hex[:12]
+            logger.exception("an event could not be put into words, request id %s", request_id)
+            self._fail(ClientError(Code.INTERNAL, f"request id {request_id}"))
+            return
+        for message in messages:
             self._waiting.append(message)
             self._waiting_bytes += _size(message)
         self._more.set()
         if self._waiting_bytes > self._max_waiting:
-            self._drop_slow("over 1 MiB waits to be read")
+            self._drop_slow(f"over {self._options.max_waiting_bytes} bytes wait to be read")
 
     def close(self, code: Code | None) -> None:
         """Close after what was delivered."""
@@ -187,21 +222,23 @@ class Connection:
             data = message.get("bytes")
             try:
                 if data is None:
-                    if not self._may_control(now):
+                    if not self._may_control(len(message["text"]), now):
                         continue
                     data = message["text"]
                 for command in self._codec.receive(data):
                     if isinstance(command, AppendAudio):
-                        self._meter_audio(participant.listener.length_ms(len(command.data)), now)
-                        if len(command.data) > PIECE_BYTES:
-                            await self._hear_in_pieces(command.data)
-                        else:
+                        length_ms = participant.listener.length_ms(len(command.data))
+                        self._meter_audio(length_ms, now)
+                        if length_ms > PIECE_MS:
+                            await self._hear_in_pieces(command.data, length_ms)
+                        elif self._closing is None:
                             conversation.handle(participant, command)
                     elif isinstance(command, Configure):
                         options = changed(participant.options, command.changes)
                         check_scope(self._identity, options)
-                        await self._seat.reconfigure(options)
+                        await self._reconfigure(options)
                     else:
+                        self._check_right(command)
                         conversation.handle(participant, command)
             except ClientError as error:
                 self._tell(error)
@@ -210,16 +247,33 @@ class Connection:
                 logger.exception("connection %s failed, request id %s", participant.id, request_id)
                 self._fail(ClientError(Code.INTERNAL, f"request id {request_id}"))
 
-    async def _hear_in_pieces(self, data: bytes) -> None:
+    def _check_right(self, command: Command) -> None:
+        modes = _MODES_FOR.get(type(command))
+        if modes is not None and not any(map(self._identity.may, modes)):
+            message = f"type: this key may not do that; it takes the scope {' or '.join(modes)}"
+            raise ClientError(Code.FORBIDDEN, message)
+
+    async def _hear_in_pieces(self, data: bytes, length_ms: float) -> None:
         """Let others have the loop while much audio is taken in at once, as after a resume."""
-        for start in range(0, len(data), PIECE_BYTES):
-            piece = AppendAudio(data[start : start + PIECE_BYTES])
-            self._seat.conversation.handle(self._seat.participant, piece)
+        size = int(len(data) * PIECE_MS / length_ms)
+        for start in range(0, len(data), size):
+            if self._closing is not None:  # another socket may have this seat by now
+                return
+            self._seat.conversation.handle(self._seat.participant, AppendAudio(data[start : start + size]))
             await asyncio.sleep(0)
 
-    def _may_control(self, now: float) -> bool:
+    async def _reconfigure(self, options: Options) -> None:
+        try:
+            async with asyncio.timeout(CONFIGURE_TIMEOUT_S):
+                await self._seat.reconfigure(self, options)
+        except TimeoutError:
+            message = f"an engine was not open within {CONFIGURE_TIMEOUT_S:.0f} s; nothing has changed"
+            raise ClientError(Code.OVERLOADED, message, retry_after_ms=5000) from None
+        self._heard_at = time.monotonic()
+
+    def _may_control(self, length: int, now: float) -> bool:
         """Whether a text message may be looked at; a client that goes on too fast is let go."""
-        if self._control.take(now):
+        if self._control.take(now, max(1.0, length / CONTROL_BYTES)):
             return True
         message = f"over {self._options.control_rate:.0f} messages a second; this one was not looked at"
         error = ClientError(Code.RATE_LIMITED, message, retry_after_ms=self._control.wait_ms(now))
@@ -323,7 +377,10 @@ class Connection:
     def _look(self) -> None:
         now = time.monotonic()
         if self._sending_since is not None and now - self._sending_since > self._options.send_timeout_s:
-            self._drop_slow(f"a message waited {self._options.send_timeout_s:.0f} s to be read")
+            if self._closing is not None:  # it does not read its farewell either
+                self._wire.abort()
+            else:
+                self._drop_slow(f"a message waited {self._options.send_timeout_s:.0f} s to be read")
             return
         idle_s = now - self._heard_at
         if self._closing is None and idle_s > self._options.idle_timeout_s:

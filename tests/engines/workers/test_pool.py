@@ -100,6 +100,16 @@ async def test_a_dead_worker_is_replaced(caplog: pytest.LogCaptureFixture) -> No
     assert restarts() == before + 1
 
 
+async def test_workers_that_die_again_and_again_are_replaced_at_once_and_then_later() -> None:
+    async with pool() as workers:
+        for _ in range(5):
+            async with opened(workers, "die") as stream:
+                with pytest.raises(EngineUnavailable, match="lost"):
+                    await stream.receive()
+        with pytest.raises(EngineUnavailable, match="no worker process is alive"):
+            await workers.open({"do": "echo"})
+
+
 async def test_what_a_worker_says_at_its_end_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with pool() as workers:
         async with opened(workers, "die") as stream:

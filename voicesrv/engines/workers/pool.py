@@ -33,6 +33,8 @@ _BACKOFF_S = 0.25
 _BACKOFF_MAX_S = 30.0
 _SETTLED_AFTER_S = 10.0
 """A worker that lived this long was sound: the next one is started without delay."""
+_DEATHS_FORGIVEN = 4
+"""So many workers that were ready may die young before the next one has to wait: as often as a turn is tried."""
 _OPEN_WAIT_S = 10.0
 """How long a new stream waits for a worker that is being started; one takes 1 s, and some more on a busy machine."""
 _ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
@@ -165,10 +167,12 @@ class WorkerPool:
         quick_deaths = 0
         while True:
             began = loop.time()
+            place.was_warm = False
             place.fault = await self._live(place)
             quick_deaths = quick_deaths + 1 if loop.time() - began < _SETTLED_AFTER_S else 0
             metrics.ENGINE_RESTARTS.labels(self.engine).inc()
-            delay = min(_BACKOFF_S * 2 ** (quick_deaths - 2), _BACKOFF_MAX_S) if quick_deaths > 1 else 0.0
+            too_many = quick_deaths - (_DEATHS_FORGIVEN if place.was_warm else 1)
+            delay = min(_BACKOFF_S * 2 ** (too_many - 1), _BACKOFF_MAX_S) if too_many > 0 else 0.0
             logger.warning("%s: a worker is replaced in %.1f s: %s", self.engine, delay, place.fault)
             if delay:
                 place.starting = False
@@ -227,7 +231,7 @@ class WorkerPool:
                     if frame.kind is Kind.HELLO:
                         self.hello = frame.json()
                         worker.slots = int(self.hello["slots"])
-                        place.worker, place.starting = worker, False
+                        place.worker, place.starting, place.was_warm = worker, False, True
                         self._tell()
                     else:
                         worker.hand_on(frame)
@@ -242,6 +246,8 @@ class _Place:
         self.worker: _Worker | None = None
         """The one that is warm."""
         self.starting = True
+        self.was_warm = False
+        """Whether the last one was ready at all."""
         self.fault = ""
         """What ended the last one."""
 
