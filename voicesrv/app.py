@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from voicesrv import metrics
 from voicesrv.conversation.hub import Hub, HubOptions
 from voicesrv.conversation.participant import Setup
-from voicesrv.engines.base import Stt
+from voicesrv.engines.base import Stt, Tts
 from voicesrv.errors import ClientError, Code, ConfigError, EngineUnavailable
 from voicesrv.options import Options, bad_parameter
 from voicesrv.settings import Settings
@@ -63,6 +63,8 @@ class Resolver:
             logger.error("%s", error)
             raise ClientError(Code.OVERLOADED, "an engine's settings are wrong; the server's log says how") from error
         check_language(options, stt)
+        voice = options.voice or agent.voice or self._settings.voice
+        check_voice(voice, tts)
         instructions = "\n\n".join(part for part in (agent.instructions, options.instructions) if part)
         return Setup(
             options=options,
@@ -71,7 +73,7 @@ class Resolver:
             llm=llm,
             tts=tts,
             instructions=instructions,
-            voice=options.voice or agent.voice or self._settings.voice,
+            voice=voice,
             tools=(*agent.tools, *options.tools),
             greeting=agent.greeting,
         )
@@ -100,6 +102,19 @@ def check_language(options: Options, stt: Stt) -> None:
     if _primary(options.language) not in map(_primary, known):
         allowed = f"not understood by {stt.name}; allowed are auto, {', '.join(known)}"
         raise bad_parameter("language", options.language, allowed)
+
+
+def check_voice(voice: str, tts: Tts) -> None:
+    """Say at once that there is no such voice, not at the first reply.
+
+    Raises:
+        ClientError: ``not_found``, naming some that there are.
+    """
+    voices = tts.capabilities.voices
+    # espeak-ng adds a variant to a voice's name: en-us+f3
+    if voice and voices and voice not in voices and voice.partition("+")[0] not in voices:
+        some = ", ".join(voices[:8])
+        raise ClientError(Code.NOT_FOUND, f"voice: {tts.name} has no {voice!r}; it has {len(voices)}, such as {some}")
 
 
 def _primary(tag: str) -> str:

@@ -8,6 +8,7 @@ its value, and what is allowed.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def names() -> tuple[str, ...]:
 
 def bad_parameter(name: str, value: object, allowed: str) -> ClientError:
     """The one form in which a bad value is refused."""
-    shown = repr(value) if isinstance(value, str) else str(value)
+    shown = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
     if len(shown) > 64:
         shown = shown[:61] + "..."
     return ClientError(Code.BAD_PARAMETER, f"{name}: {shown} is {allowed}")

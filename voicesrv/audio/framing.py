@@ -58,3 +58,20 @@ class Framer:
     def reset(self) -> None:
         """Forget what is held back."""
         self._n_held = 0
+
+
+def message_size(waiting: int, least: int, most: int, *, ended: bool) -> int:
+    """How much of ``waiting`` to send as the next message, so that all are ``least`` to ``most`` long.
+
+    Before the end ``least`` is held back, for the last message must not be shorter; only audio that
+    is shorter as a whole is sent as it is. Lengths are in any one unit; ``most`` is at least twice ``least``.
+
+    Returns:
+        0 where nothing is to be sent yet.
+    """
+    if not ended:
+        spare = waiting - least
+        return min(spare, most) if spare >= least else 0
+    if waiting <= most:
+        return waiting
+    return most if waiting >= most + least else waiting // 2

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from voicesrv.audio import encodings
+from voicesrv.audio.framing import message_size
 from voicesrv.audio.pcm import EMPTY, INPUT_RATE, OUTPUT_RATE, Samples, to_int16
 from voicesrv.audio.resample import Resampler
 
@@ -118,3 +122,40 @@ class OutputEncoder:
                 return encodings.mulaw_encode(samples)
             case _:
                 return encodings.alaw_encode(samples)
+
+
+MIN_MESSAGE_MS = 20
+MAX_MESSAGE_MS = 100
+
+
+class OutputMessages:
+    """A reply's audio -> messages of 20 to 100 ms in the client's format, in order, whole samples.
+
+    A resampler gives back uneven pieces, so they are put together and cut anew; what is in the
+    right format already passes as it is.
+    """
+
+    def __init__(self, encoding: str, sample_rate: int) -> None:
+        self._encoder = OutputEncoder(encoding, sample_rate)
+        self._passes = encoding == "linear16" and sample_rate == OUTPUT_RATE
+        self._step = _SAMPLE_BYTES[encoding]
+        self._per_ms = sample_rate / 1000
+        self._held = bytearray()
+
+    def feed(self, pcm: bytes) -> Sequence[bytes]:
+        """Take the next piece, int16 at 24 kHz; return the messages that it completes."""
+        return (pcm,) if self._passes else self._cut(self._encoder.encode(pcm), ended=False)
+
+    def end(self) -> Sequence[bytes]:
+        """The reply is complete: return what is left of it."""
+        return () if self._passes else self._cut(self._encoder.flush(), ended=True)
+
+    def _cut(self, data: bytes, *, ended: bool) -> list[bytes]:
+        self._held += data
+        messages = []
+        least, most = math.ceil(MIN_MESSAGE_MS * self._per_ms), int(MAX_MESSAGE_MS * self._per_ms)
+        while n_samples := message_size(len(self._held) // self._step, least, most, ended=ended):
+            size = n_samples * self._step
+            messages.append(bytes(self._held[:size]))
+            del self._held[:size]
+        return messages

@@ -317,8 +317,7 @@ class Conversation:
         Line.check_request(text)
         if participant.options.mode == "listen":
             raise ClientError(Code.BAD_PARAMETER, "mode: 'listen' sends no audio; speak needs converse or speak")
-        alone = flush and not self.floor.gathering(participant)
-        if alone and len(text) <= MAX_REQUEST and not speakable(text):  # looking at 64 KiB would take 80 ms
+        if flush and not self.floor.gathering(participant) and not speakable(text):
             raise ClientError(Code.NOTHING_TO_SPEAK, "text: has nothing in it that can be spoken")
         self.floor.dictate(participant, text, flush)
 

@@ -57,8 +57,8 @@ class Journal:
         self._bytes = 0
         self._audio: deque[tuple[int, ReplyAudio]] = deque()  # (number of the event before it, audio)
         self._audio_bytes = 0
-        self._began = 0  # number of the last AudioStarted
-        self._gone_seq = -1  # the place of the last audio that had to go,
+        self._begins: dict[int, int] = {}  # by reply whose audio is kept: the number of its AudioStarted
+        self._gone_began = 0  # that of the last audio that had to go,
         self._gone = (0, 0)  # the reply it was of, and where in it that ended, in ms
         self.sounding: int | None = None
         """The reply whose audio is being sent."""
@@ -100,7 +100,7 @@ class Journal:
             after: number of the last event the client has.
             connection: whose private events belong to it.
             has: how much it has of the audio of the last reply that it was sent audio of; without
-                it, the audio that came before event ``after`` is taken as received.
+                it, what was sent of a reply whose ``AudioStarted`` it has is taken as received.
             audio: whether it is sent audio at all.
 
         Returns:
@@ -115,10 +115,10 @@ class Journal:
         said: list[tuple[int, int, Event]] = [
             (entry.seq, 0, entry.event)
             for entry in self._entries
-            if entry.seq > after and entry.only_for in (None, connection)
+            if entry.seq > after and entry.only_for in (None, connection) and not isinstance(entry.event, Ready)
         ]
         if audio:
-            if after <= self._gone_seq if has is None else (has.reply, has.ms) < self._gone:
+            if after < self._gone_began if has is None else (has.reply, has.ms) < self._gone:
                 return None
             said.extend((seq, 1, piece) for seq, piece in self._audio_since(after, has))
             said.sort(key=lambda each: each[:2])  # stable: pieces of audio keep their order
@@ -127,7 +127,7 @@ class Journal:
     def _audio_since(self, after: int, has: AudioSince | None) -> Iterator[tuple[int, ReplyAudio]]:
         for seq, piece in self._audio:
             if has is None:
-                if seq >= after:
+                if self._begins[piece.reply] > after:
                     yield seq, piece
             elif piece.reply >= has.reply:
                 rest = _from(piece, has.ms) if piece.reply == has.reply else piece
@@ -139,20 +139,23 @@ class Journal:
         match event:
             case AudioStarted(reply=reply):
                 self.sounding = reply
-                self._began = self.last_seq
+                kept = {piece.reply for _, piece in self._audio}
+                self._begins = {each: seq for each, seq in self._begins.items() if each in kept}
+                self._begins[reply] = self.last_seq
             case Cleared(reply=reply):
                 self.sounding = None
                 while self._audio and self._audio[-1][1].reply == reply:
                     self._audio_bytes -= len(self._audio.pop()[1].pcm)
                 if self._gone[0] == reply:  # nor is what of it had to go missed by anybody
-                    self._gone_seq, self._gone = self._began - 1, (reply, 0)
+                    self._gone_began, self._gone = 0, (reply, 0)
             case ReplyEnded():
                 self.sounding = None
                 self._drop_audio(MAX_ENDED_BYTES)
 
     def _drop_audio(self, bound: int) -> None:
         while self._audio_bytes > bound:
-            self._gone_seq, piece = self._audio.popleft()
+            _, piece = self._audio.popleft()
+            self._gone_began = self._begins[piece.reply]
             self._gone = (piece.reply, piece.start_ms + len(piece.pcm) // BYTES_PER_MS)
             self._audio_bytes -= len(piece.pcm)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from voicesrv.audio.framing import message_size
 from voicesrv.audio.pcm import OUTPUT_RATE
 
 BYTES_PER_MS = OUTPUT_RATE * 2 // 1000
@@ -76,11 +77,11 @@ class Playout:
         waiting = self._pushed - self._sent
         if self._held_ms is not None or waiting == 0:
             return None, None
-        if waiting < MIN_MESSAGE_MS * BYTES_PER_MS and not self.ended:
-            return None, None
-        size = min(waiting, MAX_MESSAGE_MS * BYTES_PER_MS)
-        if not (self.ended and size == waiting):
+        size = message_size(waiting, MIN_MESSAGE_MS * BYTES_PER_MS, MAX_MESSAGE_MS * BYTES_PER_MS, ended=self.ended)
+        if size != waiting:
             size -= size % BYTES_PER_MS  # whole ms, so that a place in the audio is a whole number
+        if size == 0:
+            return None, None
         if self._started_ms is None:
             self._started_ms = now_ms
         elapsed = now_ms - self._started_ms

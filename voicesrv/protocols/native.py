@@ -206,7 +206,7 @@ def _playback(body: dict[str, Any]) -> Command:
 
 def _tool_result(body: dict[str, Any]) -> Command:
     if ("output" in body) == ("error" in body):
-        raise bad_parameter("output", body.get("output"), "to come alone: a result has either output or error")
+        raise bad_parameter("output", body.get("output"), "not alone or not there: a result has either output or error")
     value = body["output"] if "output" in body else body["error"]
     return ToolOutput(_text(body, "id"), value if isinstance(value, str) else dump(value), is_error="error" in body)
 

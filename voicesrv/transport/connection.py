@@ -13,13 +13,13 @@ import math
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from voicesrv import metrics
 from voicesrv.audio.pcm import OUTPUT_RATE
-from voicesrv.audio.stream import OutputEncoder
+from voicesrv.audio.stream import OutputMessages
 from voicesrv.conversation.hub import Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import (
@@ -145,7 +145,7 @@ class Connection:
         self._more = asyncio.Event()
         self._closing: tuple[int, str] | None = None
         self._finished = False  # whether the client said its ``close`` and got its answer
-        self._encoder: OutputEncoder | None = None
+        self._output: OutputMessages | None = None  # while a reply's audio is sent
         self._n_errors = 0
         now = time.monotonic()
         self._heard_at = now
@@ -182,10 +182,13 @@ class Connection:
         """Put an event in line to be sent; never waits."""
         if self._closing is not None:
             return
-        if isinstance(event, ReplyAudio | AudioStarted | AudioEnded | Cleared):
-            event = self._localised(event)
+        audible = isinstance(event, ReplyAudio | AudioStarted | AudioEnded | Cleared)
         try:
-            messages = self._codec.send(seq, event)
+            messages = [
+                message
+                for each in (self._localised(event) if audible else (event,))
+                for message in self._codec.send(seq, each)
+            ]
         except Exception:  # a fault of ours in one dialect is not the conversation's
             request_id = uuid.uuid4().hex[:12]
             logger.exception("an event could not be put into words, request id %s", request_id)
@@ -314,7 +317,7 @@ class Connection:
         if self._seat.participant.outbox is self:
             self._seat.conversation.answer(self._seat.participant, failed)
         else:  # it never took its seat: the number is no part of the conversation
-            self.deliver(0, failed)
+            self.deliver(max(1, self._seat.conversation.journal.last_seq), failed)
         self.close(error.code)
 
     # --- sending --------------------------------------------------------------------------------
@@ -345,29 +348,25 @@ class Connection:
             self._more.clear()
             await self._more.wait()
 
-    def _localised(self, event: Event) -> Event:
+    def _localised(self, event: Event) -> Sequence[Event]:
         """Put a reply's audio into the format that this connection wants."""
         options = self._seat.participant.options
         match event:
             case AudioStarted():
-                self._encoder = OutputEncoder(options.output_encoding, options.output_sample_rate)
-                return dataclasses.replace(
-                    event, encoding=options.output_encoding, sample_rate=options.output_sample_rate
-                )
+                self._output = OutputMessages(options.output_encoding, options.output_sample_rate)
+                encoding, sample_rate = options.output_encoding, options.output_sample_rate
+                return (dataclasses.replace(event, encoding=encoding, sample_rate=sample_rate),)
             case ReplyAudio(pcm=pcm):
-                if self._encoder is None:  # resumed in the middle of it
-                    self._encoder = OutputEncoder(options.output_encoding, options.output_sample_rate)
+                if self._output is None:  # resumed in the middle of it
+                    self._output = OutputMessages(options.output_encoding, options.output_sample_rate)
                 _AUDIO_OUT.inc(len(pcm) / 2 / OUTPUT_RATE)
-                encoded = self._encoder.encode(pcm)
-                return event if encoded is pcm else dataclasses.replace(event, pcm=encoded)
-            case AudioEnded() if self._encoder is not None:
-                rest, self._encoder = self._encoder.flush(), None
-                if rest:
-                    self._waiting.append(rest)
-                    self._waiting_bytes += len(rest)
+                return [dataclasses.replace(event, pcm=message) for message in self._output.feed(pcm)]
+            case AudioEnded(reply=reply) if self._output is not None:
+                rest, self._output = self._output.end(), None
+                return [*(ReplyAudio(reply, message, event.duration_ms) for message in rest), event]
             case Cleared():
-                self._encoder = None
-        return event
+                self._output = None
+        return (event,)
 
     # --- the timer ------------------------------------------------------------------------------
 
