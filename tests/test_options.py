@@ -85,7 +85,7 @@ BAD: list[tuple[str, Any, str]] = [
     *bad("instructions", "not text", None, 1, [], {}),
     *bad("tools", f"a list of at most {MAX_TOOLS} functions", None, "x", {}, [WEATHER] * (MAX_TOOLS + 1)),
     *bad("tools", "tools[0]: ", [None], ["x"], [[]]),
-    *bad("tools", "tools[1].name: None is not a name", [WEATHER, {}]),
+    *bad("tools", "tools[1].name: null is not a name", [WEATHER, {}]),
     *bad("tools", "tools[0].name: 'a b' is not a name of 1–64", [{"name": "a b"}]),
     *bad("tools", "tools[0].function: 1 is not an object", [{"function": 1}]),
     *bad("tools", "tools[0].parameters", [{"name": "f", "parameters": None}], [{"name": "f", "parameters": []}]),

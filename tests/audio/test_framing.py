@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicesrv.audio.framing import Framer
+from voicesrv.audio.framing import Framer, message_size
 
 
 @given(st.integers(1, 20), st.lists(st.integers(0, 50), max_size=12))
@@ -48,3 +48,16 @@ def test_reset_forgets_what_is_held_back() -> None:
 def test_a_frame_has_at_least_one_sample() -> None:
     with pytest.raises(ValueError, match="frame_samples is 0"):
         Framer(0)
+
+
+@given(st.lists(st.integers(0, 400), max_size=20))
+def test_messages_are_neither_short_nor_long(pieces: list[int]) -> None:
+    """All is sent, in messages of 20 to 100, or in one where there is less in all."""
+    waiting, sizes = 0, []
+    for number, piece in enumerate(pieces):
+        waiting += piece
+        while size := message_size(waiting, 20, 100, ended=number == len(pieces) - 1):
+            sizes.append(size)
+            waiting -= size
+    assert waiting == 0 and sum(sizes) == sum(pieces)
+    assert all(20 <= size <= 100 for size in sizes) or len(sizes) == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from voicesrv.audio import encodings
 from voicesrv.audio.pcm import Samples, to_float32
-from voicesrv.audio.stream import InputDecoder, OutputEncoder
+from voicesrv.audio.stream import InputDecoder, OutputEncoder, OutputMessages
 
 SPEECH = Path(__file__).parents[1] / "data" / "speech"
 ENCODINGS = ["linear16", "mulaw", "alaw", "float32"]
@@ -146,3 +146,16 @@ def test_after_a_reset_nothing_of_the_old_reply_is_heard() -> None:
     encoder.encode(b"\x11\x22" * 4800)
     encoder.reset()
     assert not any(encoder.encode(bytes(9600)) + encoder.flush())
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 24000, 44100, 48000])
+@pytest.mark.parametrize("encoding", ["linear16", "mulaw"])
+def test_messages_in_every_format_are_20_to_100_ms(encoding: str, rate: int) -> None:
+    output = OutputMessages(encoding, rate)
+    messages = [m for size in (40, 100, 100, 60, 100, 97) for m in output.feed(bytes(48 * size))]
+    messages += output.end()
+    step = 2 if encoding == "linear16" else 1
+    lengths_ms = [len(message) / step / rate * 1000 for message in messages]
+    assert all(19.99 <= length <= 100.01 for length in lengths_ms)
+    assert all(len(message) % step == 0 for message in messages)
+    assert sum(lengths_ms) == pytest.approx(497, abs=0.2)

@@ -674,3 +674,30 @@ async def test_who_turns_to_listening_in_mid_turn_gives_the_floor_back() -> None
         user.pause(400)
         await user.out.get(TurnEnded)
         assert user.seat.conversation.floor.idle
+
+
+async def test_audio_goes_to_who_converses_and_to_who_asked_for_it() -> None:
+    async with stage() as it:
+        phone = await it.join()
+        pen = await it.join(phone.seat.conversation.id, mode="speak")
+        page = await it.join(phone.seat.conversation.id, mode="speak")
+        phone.say(SendText("hi"))
+        await phone.out.get(ReplyEnded)
+        assert phone.out.of(ReplyAudio) and not pen.out.of(ReplyAudio) and not page.out.of(ReplyAudio)
+        pen.say(Speak("To all."))
+        await phone.out.get(ReplyEnded, 2)
+        assert pen.out.of(ReplyAudio) and not page.out.of(ReplyAudio)
+        assert {event.reply for event in phone.out.of(ReplyAudio)} == {1, 2}
+
+
+async def test_a_resume_that_does_not_count_its_audio_hears_nothing_twice() -> None:
+    async with stage() as it:
+        it.llm.replies = [LONG_REPLY]
+        user = await it.join()
+        spoken_turn(user)
+        await user.out.get(ReplyAudio, 3)
+        user.seat.leave(user.out, for_good=False)
+        await asyncio.sleep(5)
+        back = await it.resume(user, max(seq for seq, _ in user.out.told))
+        await back.out.get(ReplyEnded)
+        assert len(audio_of(user) + audio_of(back)) // 48 == back.out.of(AudioEnded)[0].duration_ms

@@ -204,7 +204,6 @@ LARGE: list[Event] = [
     Failed("internal", "x" * 20_000),
     Configured({"instructions": "x" * 20_000, "tools": []}),
     Configured({"instructions": "", "tools": [{"name": "t", "parameters": {"x": ["y"] * 5000}}]}),
-    Ready("c", "p", "t", {"instructions": "x" * 20_000}, {}, 2000, 0, {}),
     ToolCalled(1, ToolCall("id", "name", {"x": "y" * 20_000})),
 ]
 
@@ -229,7 +228,8 @@ def test_audio_is_kept_for_30_s() -> None:
         MAX_AUDIO_BYTES
     )
     assert journal.since(1, ME, AudioSince(1, 999)) is None  # a piece is missing: no partial replay
-    assert journal.since(1, ME) is None
+    assert journal.since(0, ME) is None
+    assert journal.since(1, ME) == []  # it has the beginning: what was sent of it is taken as received
     assert journal.since(1, ME, audio=False) == []  # who is sent none misses none
     journal.append(Cleared(1))
     assert journal.since(1, ME) == journal.since(1, ME, AudioSince(1, 999)) == [(2, Cleared(1))]
@@ -285,14 +285,14 @@ def test_audio_of_replies_that_are_over_is_kept_for_10_s_and_its_loss_is_told() 
         journal.append(ended(reply))
     assert journal._audio_bytes == MAX_ENDED_BYTES
     assert journal.since(0, ME) is None
-    assert journal.since(9, ME) is None and journal.since(10, ME) is not None  # after the fifth reply
+    assert journal.since(8, ME) is None and journal.since(9, ME) is not None  # the fifth reply's beginning
     assert journal.since(9, ME, AudioSince(5, 1999)) is None
     assert journal.since(9, ME, AudioSince(5, 2000)) is not None
     journal.append(AudioStarted(11))
     for number in range(300):
         journal.append_audio(ReplyAudio(11, piece, number * 100))
     assert journal._audio_bytes == MAX_AUDIO_BYTES
-    assert journal.since(20, ME) is not None and journal.since(19, ME) is None
+    assert journal.since(19, ME) is not None and journal.since(18, ME) is None
 
 
 def test_sounding_is_the_reply_whose_audio_is_being_sent() -> None:
@@ -335,3 +335,11 @@ def test_every_size_is_counted_the_same_when_it_goes() -> None:
     for event in LARGE * 40:
         journal.append(event)
     assert journal._bytes == sum(journals._size(entry.event) for entry in journal.entries())
+
+
+def test_ready_is_not_told_again() -> None:
+    """It was for a socket that is gone, and its token is used up."""
+    journal = Journal()
+    journal.append(Ready("c", ME, "used", {}, {}, 2000, 0, {}), only_for=ME)
+    journal.append(AudioStarted(1))
+    assert journal.since(0, ME) == [(2, AudioStarted(1))]

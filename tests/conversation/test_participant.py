@@ -55,19 +55,6 @@ def test_tokens_that_were_never_used_do_not_gather() -> None:
     assert sum(map(it.accepts, tokens)) <= 8
 
 
-def test_who_takes_audio() -> None:
-    assert not participant("one").takes_audio  # no socket
-
-    class Outbox:
-        def deliver(self, seq: int, event: object) -> None: ...
-        def close(self, code: object) -> None: ...
-
-    for mode, takes in (("converse", True), ("speak", True), ("listen", False)):
-        it = participant("one", mode=mode)
-        it.outbox = Outbox()
-        assert it.takes_audio == takes
-
-
 def test_engines_are_told_by_name() -> None:
     assert participant("one").setup.engine_names == dict.fromkeys(("vad", "stt", "llm", "tts"), "fake")
 

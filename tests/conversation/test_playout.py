@@ -132,23 +132,31 @@ def test_the_first_lead_goes_out_at_once_and_the_rest_in_time() -> None:
 
 
 def test_little_audio_waits_for_more_or_the_end() -> None:
+    """20 ms are held back, so that the last message is no shorter."""
     playout = Playout(LEAD_MS)
-    playout.push(pcm(19))
+    playout.push(pcm(39))
     assert playout.next(0) == (None, None)
     playout.push(pcm(1))
     assert len(send_all(playout)) == 20 * BYTES_PER_MS
     playout.push(pcm(3.5))
     assert playout.next(0) == (None, None)
     playout.end()
-    assert len(send_all(playout)) == 84 * 2
+    assert len(send_all(playout)) == 564 * 2
     assert playout.drained
+
+
+def test_a_whole_that_is_little_is_sent_as_it_is() -> None:
+    playout = Playout(LEAD_MS)
+    playout.push(pcm(3.5))
+    playout.end()
+    assert len(send_all(playout)) == 84 * 2 and playout.drained
 
 
 def test_messages_begin_at_whole_milliseconds() -> None:
     playout = Playout(LEAD_MS)
-    playout.push(pcm(50.5))
+    playout.push(pcm(70.5))
     assert len(send_all(playout)) == 50 * BYTES_PER_MS
-    assert playout.waiting_ms == 0.5
+    assert playout.waiting_ms == 20.5
 
 
 def test_an_empty_reply_is_drained_at_its_end() -> None:
@@ -161,7 +169,7 @@ def test_an_empty_reply_is_drained_at_its_end() -> None:
 
 def test_the_clock_stands_still_while_nothing_is_there() -> None:
     playout = Playout(LEAD_MS)
-    playout.push(pcm(500))
+    playout.push(pcm(520))
     send_all(playout, 1000)
     assert playout.played_ms(1200) == 200
     assert playout.played_ms(9000) == 500  # it ran dry at 1500
@@ -190,7 +198,7 @@ def test_the_clock_stands_still_while_nobody_listens() -> None:
 def test_held_before_it_began_it_begins_when_released() -> None:
     playout = Playout(LEAD_MS)
     playout.hold(0)
-    playout.push(pcm(100))
+    playout.push(pcm(120))
     assert playout.next(5000) == (None, None)
     playout.release(6000)
     assert len(send_all(playout, 6000)) == 100 * BYTES_PER_MS
@@ -214,6 +222,7 @@ def test_no_wait_is_too_short_to_end() -> None:
     """A clock of many ms cannot tell what a rounding error leaves to wait for."""
     playout = Playout(LEAD_MS)
     playout.push(pcm(5000))
+    playout.end()
     now = 1e9 + 1 / 3
     send_all(playout, now)
     for _ in range(200):

@@ -156,7 +156,8 @@ async def test_it_tells_itself_in_order() -> None:
         assert it.names.index("AudioStarted") < it.names.index("ReplyWords") < it.names.index("ReplyAudio")
         assert it.events[-2:] == [AudioEnded(3, 400), ReplyEnded(3, FOUR, FOUR, ReplyCause.COMPLETE)]
         assert it.of(ReplyStarted) == [ReplyStarted(3, None)] and it.of(AudioStarted) == [AudioStarted(3)]
-        assert [event.start_ms for event in it.of(ReplyAudio)] == [0, 100, 200, 300]
+        assert it.of(ReplyAudio)[0].start_ms == 0
+        assert all(20 <= len(event.pcm) / 48 <= 100 for event in it.of(ReplyAudio))
         assert len(it.audio) == 400 * 48
         assert len(it.of(ReplyVisemes)) == 4
         assert it.calls == ["heard", "sent", "over"]

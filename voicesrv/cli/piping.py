@@ -53,6 +53,8 @@ async def pipe_to(server: Server, options: Mapping[str, OptionValue | None], eve
         ConfigError: a terminal where audio is to go, ``events`` that cannot be written, or a bad option.
         VoiceClientError: the server does not let it in, or is gone for good.
     """
+    if sys.stdin is None or sys.stdout is None:  # the shell closed them: `<&-`, `>&-`
+        raise ConfigError("stdin and stdout are the conversation's audio; one of them is closed")
     refuse_terminals(str(options["mode"]), stdin=sys.stdin.isatty(), stdout=sys.stdout.isatty())
     bytes_per_s = bytes_per_second(
         str(options["encoding"]), int(options["sample_rate"] or 0), int(options["channels"] or 0)

@@ -178,7 +178,7 @@ class Conversation:
         self._connect(participant, outbox)
         self.answer(participant, ready)
         sounding = self.journal.sounding
-        if sounding is not None and participant.takes_audio:
+        if sounding is not None and self.floor.is_heard_by(participant):
             self.answer(participant, AudioStarted(sounding))  # it joins in the middle of a reply
         self.floor.audience_changed()
         greeting = participant.setup.greeting
@@ -192,7 +192,7 @@ class Conversation:
 
         Its old socket, if it still has one, is closed as superseded.
         """
-        missed = self.journal.since(after, participant.id, has, audio=participant.options.mode != "listen")
+        missed = self.journal.since(after, participant.id, has, audio=self.floor.is_heard_by(participant))
         if missed is None:
             return False
         if participant.outbox is not None:
@@ -244,11 +244,14 @@ class Conversation:
     # --- telling --------------------------------------------------------------------------------
 
     def emit(self, event: Event) -> None:
-        """Number an event and tell it to everybody; audio goes to those who take it."""
+        """Number an event and tell it to everybody.
+
+        Audio goes to those who converse, and to who asked for it in mode ``speak``.
+        """
         if isinstance(event, ReplyAudio):
             self.journal.append_audio(event)
             for participant in self.participants.values():
-                if participant.outbox is not None and participant.options.mode != "listen":
+                if participant.outbox is not None and self.floor.is_heard_by(participant):
                     participant.outbox.deliver(self.journal.last_seq, event)
             return
         seq = self.journal.append(event)

@@ -98,6 +98,7 @@ class Floor:
         self._asked: _Asked | None = None  # what the next ANSWER or RELEASE is for: the last that was said to the agent
         self._owed = False  # whether something was said to the agent that no reply has taken up
         self._n_replies = 0
+        self._speaks_for = ""  # the connection that the reply under way was made for
 
     @property
     def idle(self) -> bool:
@@ -236,14 +237,20 @@ class Floor:
         if not (isinstance(source, Thinking) and source.answer_tool(output)):
             raise ClientError(Code.BAD_PARAMETER, f"id: {output.id[:64]!r} is not the id of a tool call that waits")
 
+    def is_heard_by(self, participant: Participant) -> bool:
+        """Whether the audio of the reply under way is for this connection."""
+        if participant.options.mode == "speak":
+            return self._speaks_for == participant.id
+        return participant.options.mode == "converse"
+
     def audience_changed(self) -> None:
         """Somebody who takes audio came or went."""
         if self._reply is None:
             return
         everybody = self._room.everybody()
-        if any(participant.takes_audio for participant in everybody):
+        if any(each.outbox is not None and self.is_heard_by(each) for each in everybody):
             self._reply.release_playout()
-        elif any(participant.options.mode != "listen" for participant in everybody):
+        elif any(map(self.is_heard_by, everybody)):
             self._reply.hold_playout()  # they may come back
         else:
             self.cancel()
@@ -288,6 +295,7 @@ class Floor:
     def _release(self) -> None:
         assert self._prepared is not None and self._asked is not None
         self._reply, self._prepared = self._prepared.reply, None
+        self._speaks_for = self._asked.participant.id
         self._reply.timing = self._asked.timing
         self._taken_up()
         self._reply.release()
@@ -400,6 +408,8 @@ class Floor:
         released: asyncio.Event | None = None,
     ) -> Reply:
         self._n_replies += 1
+        if not held:
+            self._speaks_for = participant.id
         setup = participant.setup
         everybody = self._room.everybody()
         return Reply(

@@ -127,8 +127,3 @@ class Participant:
     def options(self) -> Options:
         """The settings in force."""
         return self.setup.options
-
-    @property
-    def takes_audio(self) -> bool:
-        """Whether replies' audio goes to it."""
-        return self.outbox is not None and self.options.mode != "listen"
