@@ -15,7 +15,7 @@ import enum
 
 
 class Code(enum.StrEnum):
-    """What went wrong, in the words of ``native.md``; every dialect translates from these."""
+    """What went wrong, in the words of ``docs/protocol.md``; every dialect translates from these."""
 
     BAD_PARAMETER = "bad_parameter"
     BAD_MESSAGE = "bad_message"

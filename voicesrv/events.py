@@ -2,7 +2,7 @@
 
 Both are frozen dataclasses without behaviour. A wire codec turns messages into commands and events
 into messages; the conversation knows nothing else of the client. Where a name has a counterpart in
-the native protocol it means the same, and ``native.md`` says when each is sent.
+the native protocol it means the same, and ``docs/protocol.md`` says when each is sent.
 
 Times are milliseconds of audio on the stream that the event speaks of: the user's for turns, the
 reply's for replies. Never wall clock.

@@ -1,6 +1,6 @@
 """What a client may set on its connection: names, defaults, units and what is allowed.
 
-The names are those of ``native.md``; every dialect sets the same options. Values come from a query
+The names are those of ``docs/protocol.md``; every dialect sets the same options. Values come from a query
 string (text) or from JSON (typed); ``changed`` takes both and says of a bad one which field it is,
 its value, and what is allowed.
 """

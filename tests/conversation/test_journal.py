@@ -275,7 +275,7 @@ def test_a_reply_that_ended_while_the_client_was_gone_is_still_whole() -> None:
     ]
 
 
-def test_audio_of_replies_that_are_over_is_kept_for_10_s_and_its_loss_is_told() -> None:
+def test_audio_of_replies_that_are_over_is_kept_for_4_s_and_its_loss_is_told() -> None:
     journal = Journal()
     piece = bytes(100 * BYTES_PER_MS)
     for reply in range(1, 11):  # 2 s each; events 2n-1 and 2n
@@ -285,9 +285,9 @@ def test_audio_of_replies_that_are_over_is_kept_for_10_s_and_its_loss_is_told() 
         journal.append(ended(reply))
     assert journal._audio_bytes == MAX_ENDED_BYTES
     assert journal.since(0, ME) is None
-    assert journal.since(8, ME) is None and journal.since(9, ME) is not None  # the fifth reply's beginning
-    assert journal.since(9, ME, AudioSince(5, 1999)) is None
-    assert journal.since(9, ME, AudioSince(5, 2000)) is not None
+    assert journal.since(14, ME) is None and journal.since(15, ME) is not None  # the eighth reply's beginning
+    assert journal.since(15, ME, AudioSince(8, 1999)) is None
+    assert journal.since(15, ME, AudioSince(8, 2000)) is not None
     journal.append(AudioStarted(11))
     for number in range(300):
         journal.append_audio(ReplyAudio(11, piece, number * 100))

@@ -29,7 +29,7 @@ _BURST_S = 0.5
 _LINES_AHEAD = 2
 """Lines to be spoken that the server has at a time; its own limits are far above."""
 _MAX_SPEAK = 2000
-"""Characters of one ``speak``, see ``native.md``."""
+"""Characters of one ``speak``, see ``docs/protocol.md``."""
 _LINES_PER_S = 7.0
 """Two commands each, and the server takes 20 a second."""
 
@@ -46,7 +46,7 @@ async def pipe_to(server: Server, options: Mapping[str, OptionValue | None], eve
 
     Args:
         server: whom to talk to.
-        options: query parameters of ``native.md``; the mode and the formats of the audio among them.
+        options: query parameters of ``docs/protocol.md``; the mode and the formats of the audio among them.
         events: keeps every event, one JSON object a line.
 
     Raises:

@@ -72,7 +72,7 @@ async def _embedded(config: Path | None) -> AsyncGenerator[str]:
 
 
 def is_voicesrv(host: str, port: int) -> bool:
-    """Whether one of ours listens there: a plain GET of ``/ws`` is told how to connect (``native.md``)."""
+    """Whether one of ours listens there: a plain GET of ``/ws`` is told how to connect (``docs/protocol.md``)."""
     connection = http.client.HTTPConnection(host, port, timeout=_ANSWERS_S)
     try:
         connection.request("GET", "/ws")

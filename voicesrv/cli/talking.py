@@ -42,7 +42,7 @@ async def talk_to(
 
     Args:
         server: whom to talk to.
-        options: query parameters of ``native.md``, ``endpointing_ms`` among them.
+        options: query parameters of ``docs/protocol.md``, ``endpointing_ms`` among them.
         files: recordings to say, one after another; none for the microphone, until interrupted.
         aloud: whether to play replies.
         out: a WAV file for what was played.

@@ -43,7 +43,7 @@ class VoiceClient:
             url: such as ``http://127.0.0.1:8000``; ``https``, ``ws`` and ``wss`` too.
             token: an API key or short-lived token, sent in a header.
             upkeep: whether and how to come back after a drop.
-            options: the query parameters of ``native.md``, e.g. ``mode="listen"``; None is the default.
+            options: the query parameters of ``docs/protocol.md``, e.g. ``mode="listen"``; None is the default.
 
         Raises:
             ValueError: the URL or the encoding is none.
@@ -117,7 +117,7 @@ class VoiceClient:
         Args:
             instructions: added to the agent's own.
             tools: functions that the model may ask for: ``name``, ``description``, ``parameters``.
-            options: query parameters of ``native.md``, under the same names.
+            options: query parameters of ``docs/protocol.md``, under the same names.
 
         Raises:
             ValueError: no such encoding.

@@ -110,7 +110,7 @@ def closed(error: ConnectionClosed) -> Closed:
 
 
 def refused(response: Response) -> Refused:
-    """Read an HTTP error; the body is the error object of ``native.md`` or anything."""
+    """Read an HTTP error; the body is the error object of ``docs/protocol.md`` or anything."""
     try:
         body = cast(dict[str, Any], json.loads(response.body or b""))
         code, message = str(body["code"]), str(body["message"])

@@ -25,7 +25,7 @@ class Refused(VoiceClientError):
 
     Attributes:
         status: the HTTP status, 400–599.
-        code: the error's code, as ``native.md`` lists them; empty where the body has none.
+        code: the error's code, as ``docs/protocol.md`` lists them; empty where the body has none.
         retry_after_s: when trying again may help; None where the server names no time.
     """
 

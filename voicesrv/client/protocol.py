@@ -86,7 +86,7 @@ class Next(enum.Enum):
 def after_close(code: int) -> Next:
     """Say what a close code asks for.
 
-    ``native.md``: 4000-4499 come back, 4500-4999 do not. Of the standard ones (RFC 6455, 7.4.1), 1001,
+    ``docs/protocol.md``: 4000-4499 come back, 4500-4999 do not. Of the standard ones (RFC 6455, 7.4.1), 1001,
     1005, 1006, 1011, 1012 and 1013 are what a restarting, failing or vanished server leaves behind.
     """
     if code == 1000:

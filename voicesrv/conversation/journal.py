@@ -36,8 +36,8 @@ MAX_EVENTS = 1000
 MAX_EVENT_BYTES = 1 << 20
 MAX_AUDIO_BYTES = 30_000 * BYTES_PER_MS
 """30 s of a reply: what a client that lost its network can have missed before it gives up."""
-MAX_ENDED_BYTES = 10_000 * BYTES_PER_MS
-"""10 s of replies that are over: a network that died is noticed only when a send has waited so long."""
+MAX_ENDED_BYTES = 4_000 * BYTES_PER_MS
+"""4 s of replies that are over: a client that lost its network has heard the rest, or is ``lead_ms`` behind."""
 
 
 class Entry(NamedTuple):

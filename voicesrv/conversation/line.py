@@ -13,7 +13,7 @@ MAX_WAITING = 32
 MAX_GATHERED = 20_000
 """Characters of one dictated reply."""
 MAX_REQUEST = 2_000
-"""Characters of one ``speak`` (``native.md``)."""
+"""Characters of one ``speak`` (``docs/protocol.md``)."""
 
 
 @dataclass(slots=True)

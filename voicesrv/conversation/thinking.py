@@ -18,7 +18,7 @@ from voicesrv.events import ToolCall, ToolOutput
 logger = logging.getLogger(__name__)
 
 MAX_TOOL_ROUNDS = 5
-"""Requests to the model in one turn that may end in tool calls (``RELIABILITY.md``, row 82)."""
+"""Requests to the model in one turn that may end in tool calls."""
 TOOL_TIMEOUT_S = 30.0
 
 
