@@ -31,7 +31,9 @@ def parse_object(text: str) -> dict[str, Any]:
         raise _bad(f"not JSON{where}") from None
     if not isinstance(value, dict):
         raise _bad(f"a JSON {_KIND.get(type(value), 'value')}, not an object")
-    _check(value, MAX_DEPTH)
+    # Only an escape can spell NUL or a lone surrogate, and only many brackets can be deep.
+    if "\\u" in text or text.count("{") + text.count("[") > MAX_DEPTH:
+        _check(value, MAX_DEPTH)
     return value
 
 

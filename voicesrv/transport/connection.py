@@ -56,8 +56,6 @@ PIECE_MS = 1000
 """Input that is listened to in one go, which the detector takes 2 ms for."""
 CONFIGURE_TIMEOUT_S = 20.0
 """For engines that a ``configure`` names and that are not open yet."""
-CONTROL_BYTES = 4096
-"""A text message costs as much of the allowance as it has of these: parsing is paid for by its length."""
 PACE_TOLD_EVERY_S = 2.0
 _NOT_COUNTED = (Code.RATE_LIMITED, Code.AUDIO_TOO_FAST)  # these have limits of their own
 
@@ -225,7 +223,7 @@ class Connection:
             data = message.get("bytes")
             try:
                 if data is None:
-                    if not self._may_control(len(message["text"]), now):
+                    if not self._may_control(now):
                         continue
                     data = message["text"]
                 for command in self._codec.receive(data):
@@ -274,9 +272,9 @@ class Connection:
             raise ClientError(Code.OVERLOADED, message, retry_after_ms=5000) from None
         self._heard_at = time.monotonic()
 
-    def _may_control(self, length: int, now: float) -> bool:
+    def _may_control(self, now: float) -> bool:
         """Whether a text message may be looked at; a client that goes on too fast is let go."""
-        if self._control.take(now, max(1.0, length / CONTROL_BYTES)):
+        if self._control.take(now):
             return True
         message = f"over {self._options.control_rate:.0f} messages a second; this one was not looked at"
         error = ClientError(Code.RATE_LIMITED, message, retry_after_ms=self._control.wait_ms(now))
