@@ -357,8 +357,6 @@ class Ready:
     lead_ms: int
     received_ms: int
     limits: Mapping[str, Any]
-    audio: Mapping[str, int] | None = None
-    """``{"reply", "from_ms"}`` where a resume goes on in the middle of a reply's audio."""
 
 
 @dataclass(frozen=True, slots=True)

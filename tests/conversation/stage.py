@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from voicesrv.conversation.hub import Hub, HubOptions, Join, Seat
+from voicesrv.conversation.hub import Hub, HubOptions
 from voicesrv.conversation.participant import Setup
+from voicesrv.conversation.seat import Join, Seat
 from voicesrv.errors import Code
 from voicesrv.events import AppendAudio, AudioSince, Command, Event, Ready, ReplyAudio
 from voicesrv.options import Options, changed

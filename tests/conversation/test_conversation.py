@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conversation.stage import Player, stage
-from voicesrv.conversation.hub import Join
+from voicesrv.conversation.seat import Join
 from voicesrv.engines.base import AgentItem, TextDelta, ToolResult, UserItem
 from voicesrv.errors import ClientError, Code, EngineError, EngineUnavailable
 from voicesrv.events import (

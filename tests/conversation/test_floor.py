@@ -361,7 +361,7 @@ async def test_text_is_spoken_sentence_by_sentence_before_the_flush() -> None:
         user = await it.join(mode="speak")
         user.say(Speak("A whole sentence. And ", flush=False))
         await user.out.get(ReplyAudio)
-        await asyncio.sleep(30)
+        await asyncio.sleep(20)
         assert it.tts.spoken == ["A whole sentence."]
         user.say(Speak("another.", flush=False))
         user.say(Flush())

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.conversation.stage import Player, Recorder, Stage, stage
-from voicesrv.conversation.hub import Join, Seat
 from voicesrv.conversation.participant import Setup
+from voicesrv.conversation.seat import Join, Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import (
     AppendAudio,
@@ -335,3 +335,23 @@ async def test_nobody_slips_in_while_the_server_stops() -> None:
         await it.hub.drain(1)
         assert await refused(joining) is Code.SHUTTING_DOWN
         assert await refused(it.hub.join(NEW)) is Code.SHUTTING_DOWN
+
+
+class BadDisk(FileStore):
+    """Cannot be swept; counts how often it was tried."""
+
+    swept = 0
+
+    def sweep(self) -> None:
+        self.swept += 1
+        raise OSError("the disk is gone")
+
+
+async def test_a_disk_that_fails_ends_nobodys_conversation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = BadDisk(tmp_path)
+    async with stage(store) as it:
+        user = await it.join()
+        for _ in range(2):
+            await asyncio.sleep(6)
+        assert store.swept >= 2 and not user.seat.conversation.over
+    assert "could not be forgotten" in caplog.text

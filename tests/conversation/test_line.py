@@ -110,3 +110,17 @@ def test_a_text_that_cannot_be_spoken_any_more_takes_no_more() -> None:
     assert not line.gathering(one) and line.gathering(two)
     line.forget(dictated)
     assert line.gather(one, "A new one.")
+
+
+def test_text_that_comes_after_a_reply_ended_unflushed_is_another() -> None:
+    line, one = Line(), participant("one")
+    line.gather(one, "One.")
+    first = line.pop()
+    assert isinstance(first, Dictated)
+    first.source.finish()  # as it does by itself when no more comes
+    assert not line.gathering(one)
+    assert line.gather(one, "Two.")
+    second = line.pop()
+    assert isinstance(second, Dictated) and second.source.text == "Two."
+    line.forget(first)
+    assert line.gathering(one)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.conversation.stage import Player, Stage, stage
 from tests.conversation.virtual_time import VirtualTimeLoop
-from voicesrv.conversation.hub import Join
 from voicesrv.conversation.journal import Entry
+from voicesrv.conversation.seat import Join
 from voicesrv.engines.base import TextDelta
 from voicesrv.errors import ClientError, Code, EngineError
 from voicesrv.events import (

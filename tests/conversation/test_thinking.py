@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from voicesrv.conversation import clock
-from voicesrv.conversation.thinking import MAX_TOOL_ROUNDS, TOOL_TIMEOUT_S, Dictation, Source, Thinking
+from voicesrv.conversation.thinking import FLUSH_WITHIN_S, MAX_TOOL_ROUNDS, TOOL_TIMEOUT_S, Dictation, Source, Thinking
 from voicesrv.engines.base import AgentItem, Item, LlmEvent, LlmOptions, TextDelta, ToolResult, Usage, UserItem
 from voicesrv.errors import EngineError, EngineUnavailable
 from voicesrv.events import Tool, ToolCall, ToolOutput
@@ -239,3 +239,16 @@ async def test_dictation_is_what_was_fed() -> None:
     assert await task == "First then."
     assert source.items("First then.", 5, True) == [AgentItem("First", interrupted=True)]
     assert source.items("First then.", 0, True) == [] and source.items(" \n", 2, False) == []
+
+
+async def test_a_dictation_that_is_never_flushed_ends() -> None:
+    dictation = Dictation()
+    dictation.feed("Once upon ")
+    began = clock.now()
+    async with aclosing(dictation.deltas()) as deltas:
+        assert await anext(deltas) == "Once upon " and not dictation.over
+        await asyncio.sleep(FLUSH_WITHIN_S - 1)
+        dictation.feed("a time")
+        assert [text async for text in deltas] == ["a time"]
+    assert clock.now() - began == pytest.approx(2 * FLUSH_WITHIN_S - 1)
+    assert dictation.over

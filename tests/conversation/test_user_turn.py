@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from voicesrv.conversation import clock
-from voicesrv.conversation.user_turn import ATTEMPTS, RETRY_DELAYS_S, UserTurn
+from voicesrv.conversation.user_turn import ATTEMPTS, FINAL_WITHIN_S, RETRY_DELAYS_S, UserTurn
 from voicesrv.engines.base import Pause, Samples, SttCapabilities, SttOptions, Transcript
 from voicesrv.errors import EngineError, EngineUnavailable
 from voicesrv.events import Word
@@ -144,3 +144,30 @@ def test_news_is_what_shows_the_client_something() -> None:
     assert turn.is_news(Transcript("a", stable=1))
     assert not turn.is_news(Transcript(""))
     assert turn.is_news(Transcript("a", stable=1))
+
+
+class Hanging(FakeStt):
+    """Says one thing of each stream and nothing more; counts them."""
+
+    opened = 0
+
+    async def transcribe(
+        self, audio: AsyncIterator[Samples | Pause], options: SttOptions
+    ) -> AsyncGenerator[Transcript, None]:
+        self.opened += 1
+        yield Transcript("hello")
+        await asyncio.Event().wait()
+
+
+async def test_a_recogniser_that_hangs_after_the_end_is_taken_for_lost() -> None:
+    stt = Hanging()
+    turn = turn_of(stt, [])
+    turn.audio.append(np.zeros(16 * 5000 - 1000, np.int16))
+    task = asyncio.create_task(turn.transcribe())
+    await asyncio.sleep(3600)  # while the user speaks, silence of a recogniser is nothing unusual
+    assert stt.opened == 1
+    turn.end()
+    began = clock.now()
+    result = await task
+    assert clock.now() - began == pytest.approx(ATTEMPTS * (FINAL_WITHIN_S + 5) + sum(RETRY_DELAYS_S))
+    assert turn.failed and result.text == "hello" and stt.opened == ATTEMPTS

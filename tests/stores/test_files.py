@@ -48,3 +48,12 @@ def test_a_damaged_file_is_none(tmp_path: Path, text: str) -> None:
 def test_an_id_is_no_path(tmp_path: Path, id: str) -> None:
     with pytest.raises(ValueError, match="no conversation's id"):
         FileStore(tmp_path).get(id)
+
+
+def test_what_another_process_is_writing_may_vanish_under_the_sweep(tmp_path: Path) -> None:
+    """Both use one folder: a part is renamed at any time, here between the listing and the look at it."""
+    (tmp_path / "gone.part").symlink_to(tmp_path / "nowhere")  # listed, and not to be found
+    store = FileStore(tmp_path)
+    store.put("old", {}, keep_s=-1)
+    store.sweep()
+    assert not (tmp_path / "old.json").exists()

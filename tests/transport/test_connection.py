@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conversation.stage import LOUD, QUIET, Stage, stage
-from voicesrv.conversation.hub import Join
+from voicesrv.conversation.seat import Join
 from voicesrv.events import ToolCall, ToolCalled
 from voicesrv.options import Options, changed
 from voicesrv.protocols.native import NativeCodec

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from voicesrv.audio.pcm import Samples
 
+SAMPLE_BYTES = {"linear16": 2, "mulaw": 1, "alaw": 1, "float32": 4}
+"""Size of one sample in each encoding of input audio."""
+
 # --- G.711 --------------------------------------------------------------------------------------
 
 

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from voicesrv.audio import encodings
+from voicesrv.audio.encodings import SAMPLE_BYTES
 from voicesrv.audio.framing import message_size
 from voicesrv.audio.pcm import EMPTY, INPUT_RATE, OUTPUT_RATE, Samples, to_int16
 from voicesrv.audio.resample import Resampler
-
-_SAMPLE_BYTES = {"linear16": 2, "mulaw": 1, "alaw": 1, "float32": 4}
 
 
 class InputDecoder:
@@ -25,11 +24,11 @@ class InputDecoder:
     """
 
     def __init__(self, encoding: str, sample_rate: int, channels: int) -> None:
-        if encoding not in _SAMPLE_BYTES:
-            raise ValueError(f"encoding is {encoding!r}; it must be one of {', '.join(_SAMPLE_BYTES)}")
+        if encoding not in SAMPLE_BYTES:
+            raise ValueError(f"encoding is {encoding!r}; it must be one of {', '.join(SAMPLE_BYTES)}")
         self._encoding = encoding
         self._channels = channels
-        self._step = _SAMPLE_BYTES[encoding] * channels
+        self._step = SAMPLE_BYTES[encoding] * channels
         self._rest = b""
         self._resampler = Resampler(sample_rate, INPUT_RATE, low_delay=True)
 
@@ -138,7 +137,7 @@ class OutputMessages:
     def __init__(self, encoding: str, sample_rate: int) -> None:
         self._encoder = OutputEncoder(encoding, sample_rate)
         self._passes = encoding == "linear16" and sample_rate == OUTPUT_RATE
-        self._step = _SAMPLE_BYTES[encoding]
+        self._step = SAMPLE_BYTES[encoding]
         self._per_ms = sample_rate / 1000
         self._held = bytearray()
 

@@ -81,8 +81,8 @@ class Line:
             ClientError: ``text_too_long`` where too much is gathered, or ``rate_limited``.
         """
         dictated = self._open.get(participant.id)
-        new = dictated is None
-        if dictated is None:
+        new = dictated is None or dictated.source.over
+        if dictated is None or dictated.source.over:
             if len(self._waiting) >= MAX_WAITING:
                 raise ClientError(Code.RATE_LIMITED, f"{MAX_WAITING} replies wait already", retry_after_ms=1000)
             dictated = Dictated(participant)
@@ -97,7 +97,8 @@ class Line:
 
     def gathering(self, participant: Participant) -> bool:
         """Whether a text of this connection is open for more."""
-        return participant.id in self._open
+        dictated = self._open.get(participant.id)
+        return dictated is not None and not dictated.source.over
 
     def finish(self, participant: Participant) -> Dictated | None:
         """All text of this reply is there; return it, or None where none was gathered."""

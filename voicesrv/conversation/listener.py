@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voicesrv.audio.encodings import SAMPLE_BYTES
 from voicesrv.audio.framing import Framer
 from voicesrv.audio.pcm import INPUT_RATE, Samples, ms_to_samples, samples_to_ms
 from voicesrv.audio.stream import InputDecoder
@@ -29,8 +30,6 @@ KEPT_MS = 1500
 """Audio that is kept while nobody speaks: the pre-roll, and all that a start may lie back."""
 BLOCK_SAMPLES = INPUT_RATE // 100
 """Audio is kept and handed on in blocks of 10 ms at least: messages of one sample must not cost an array each."""
-
-_SAMPLE_BYTES = {"linear16": 2, "mulaw": 1, "alaw": 1, "float32": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class Listener:
     def rejoin(self) -> None:
         """The client comes back and sends on from ``received_ms``: half a sample that it sent before is dropped."""
         options = self._options
-        half = self._bytes % (_SAMPLE_BYTES[options.encoding] * options.channels)
+        half = self._bytes % (SAMPLE_BYTES[options.encoding] * options.channels)
         if half:
             self._bytes -= half
             self._decoder.reset()
@@ -214,4 +213,4 @@ class Listener:
 
 
 def _bytes_per_ms(encoding: str, sample_rate: int, channels: int) -> float:
-    return _SAMPLE_BYTES[encoding] * channels * sample_rate / 1000
+    return SAMPLE_BYTES[encoding] * channels * sample_rate / 1000

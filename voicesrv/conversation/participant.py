@@ -76,7 +76,7 @@ class OpenTurn:
         """No more audio will come."""
         self.ended = ended
         self.decided_at = clock.now()
-        self.turn.audio.close()
+        self.turn.end()
         self._over.set()
 
     async def wait_for_end(self) -> Ended:

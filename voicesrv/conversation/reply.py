@@ -17,14 +17,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from voicesrv import metrics
-from voicesrv.audio.pcm import OUTPUT_RATE, Samples
-from voicesrv.audio.resample import Resampler
+from voicesrv.audio.pcm import Samples
 from voicesrv.conversation import clock
 from voicesrv.conversation.playout import Playout
 from voicesrv.conversation.segments import Segment, Segmenter, SegmenterOptions
 from voicesrv.conversation.thinking import Source, Thinking
 from voicesrv.conversation.timeline import Timeline
-from voicesrv.engines.base import Item, Speech, Tts, TtsOptions
+from voicesrv.conversation.voicing import Voicing
+from voicesrv.engines.base import Item, Tts, TtsOptions
 from voicesrv.errors import Code, EngineError, EngineUnavailable
 from voicesrv.events import (
     AudioEnded,
@@ -46,12 +46,8 @@ from voicesrv.events import (
 
 logger = logging.getLogger(__name__)
 
-AHEAD_MS = 3000
-"""Synthesised audio that may wait to be sent; beyond it synthesis waits."""
 MAX_SEGMENTS = 256
 """Segments that may wait for the voice; beyond it the model waits."""
-ATTEMPTS = 3
-RETRY_DELAYS_S = (0.0, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +99,11 @@ class Reply:
         self.text = ""
         self.timing: TurnTiming | None = None
         """Set before the reply is released, where it answers a spoken turn."""
-        self._tts = tts
-        self._voice = voice
         self._to = callbacks
         self._wants_words = wants_words
         self._wants_visemes = wants_visemes
         self._timeline = Timeline()
+        self._voicing = Voicing(tts, voice, self._timeline, self.playout, self._spoke)
         self._segmenter = Segmenter(SegmenterOptions(language=voice.language))
         self._segments: asyncio.Queue[Segment | None] = asyncio.Queue(MAX_SEGMENTS)
         self._held: list[Event] | None = [] if held else None
@@ -116,7 +111,6 @@ class Reply:
         if not held:
             self._released.set()
         self._news = asyncio.Event()  # for the player: audio, the end, a report, somebody listening
-        self._room = asyncio.Event()  # for the voice: audio was sent
         self._first_segment_at: float | None = None
         self._first_speech_at: float | None = None  # when the voice made it, which may be long before it is sent
         self._is_heard = False
@@ -131,11 +125,6 @@ class Reply:
         """Begin; the task belongs to ``tasks``."""
         self._say(ReplyStarted(self.number, self.turn))  # at once: it may be stopped before its task ever runs
         self._task = tasks.create_task(self._run())
-
-    @property
-    def held(self) -> bool:
-        """Whether it waits for the turn to end."""
-        return self._held is not None
 
     def release(self) -> None:
         """The turn ended as expected: say what was held, and go on."""
@@ -208,12 +197,11 @@ class Reply:
         await self._segments.put(None)
 
     async def _speak(self, thinking: asyncio.Task[None]) -> None:
-        resampler = Resampler(self._tts.capabilities.sample_rate, OUTPUT_RATE)
         try:
             while (segment := await self._segments.get()) is not None:
                 if self._first_segment_at is None:
                     self._first_segment_at = clock.now()
-                await self._synthesize(segment, resampler)
+                await self._voicing.speak(segment, self.text)
                 if not self._released.is_set():
                     await self._released.wait()
         except (EngineUnavailable, EngineError) as error:
@@ -222,49 +210,15 @@ class Reply:
         self.playout.end()
         self._news.set()
 
-    async def _synthesize(self, segment: Segment, resampler: Resampler) -> None:
-        spoken = segment.text
-        start_ms = round(self.playout.pushed_ms)
-        self._timeline.begin(self.text, segment.end, spoken, start_ms)
-        passed_on = _Count()  # of this segment, whichever worker made it
-        for attempt in range(ATTEMPTS):
-            try:
-                made = _Count()
-                async with aclosing(self._tts.synthesize(spoken, self._voice)) as pieces:
-                    async for piece in pieces:
-                        fresh = passed_on.without(made, piece)  # a second worker says again what the first one had said
-                        self._tell(fresh, start_ms)
-                        self._push(resampler.feed(fresh.samples))
-                        while self.playout.waiting_ms > AHEAD_MS:
-                            self._room.clear()
-                            await self._room.wait()
-                break
-            except EngineUnavailable as error:
-                metrics.ENGINE_FAILURES.labels(self._tts.name).inc()
-                if attempt == ATTEMPTS - 1:
-                    raise
-                logger.warning("reply %d: %s was lost: %s", self.number, self._tts.name, error)
-                await asyncio.sleep(RETRY_DELAYS_S[attempt])
-        self._push(resampler.flush())  # else up to 42 ms of its last word wait for the next segment
-        estimated = self._timeline.end(round(self.playout.pushed_ms))
-        if estimated and self._wants_words:
-            self._say(ReplyWords(self.number, estimated))
-
-    def _tell(self, piece: Speech, start_ms: int) -> None:
-        """Time a piece's words and mouth shapes on the reply's audio."""
+    def _spoke(self, samples: Samples, words: Sequence[SpokenWord], visemes: Sequence[Viseme]) -> None:
+        """The voice made more of it."""
         if self._first_speech_at is None:
             self._first_speech_at = clock.now()
             self._say(AudioStarted(self.number))
-        if piece.words:
-            words = tuple(SpokenWord(w.text, w.start_ms + start_ms, w.end_ms + start_ms) for w in piece.words)
-            self._timeline.add(words)
-            if self._wants_words:
-                self._say(ReplyWords(self.number, words))
-        if piece.visemes and self._wants_visemes:
-            shapes = tuple(Viseme(v.viseme, v.start_ms + start_ms, v.end_ms + start_ms) for v in piece.visemes)
-            self._say(ReplyVisemes(self.number, shapes))
-
-    def _push(self, samples: Samples) -> None:
+        if words and self._wants_words:
+            self._say(ReplyWords(self.number, tuple(words)))
+        if visemes and self._wants_visemes:
+            self._say(ReplyVisemes(self.number, tuple(visemes)))
         self.playout.push(samples.tobytes())
         self._news.set()
 
@@ -276,7 +230,7 @@ class Reply:
             pcm, wait_ms = playout.next(_now_ms())
             if pcm is not None:
                 self._say(ReplyAudio(self.number, pcm, at_ms))
-                self._room.set()
+                self._voicing.made_room()
                 if not self._is_heard:
                     self._is_heard = True
                     self._first_audio()
@@ -327,30 +281,6 @@ class Reply:
             self._held.append(event)
         else:
             self._to.emit(event)
-
-
-@dataclass(slots=True)
-class _Count:
-    """How much of a segment's speech there was."""
-
-    samples: int = 0
-    words: int = 0
-    visemes: int = 0
-
-    def without(self, made: _Count, piece: Speech) -> Speech:
-        """What is new in a piece that comes after ``made``; both counts then include it."""
-        fresh = Speech(
-            piece.samples[max(0, self.samples - made.samples) :],
-            piece.words[max(0, self.words - made.words) :],
-            piece.visemes[max(0, self.visemes - made.visemes) :],
-        )
-        made.samples += len(piece.samples)
-        made.words += len(piece.words)
-        made.visemes += len(piece.visemes)
-        self.samples = max(self.samples, made.samples)
-        self.words = max(self.words, made.words)
-        self.visemes = max(self.visemes, made.visemes)
-        return fresh
 
 
 def _now_ms() -> float:

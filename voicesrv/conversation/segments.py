@@ -68,21 +68,12 @@ class Segmenter:
     def __init__(self, options: SegmenterOptions = _DEFAULTS) -> None:
         self._options = options
         self._text = ""  # what was fed and is not in a segment yet
-        self._covered = 0
+        self._covered = 0  # length of the text that is in a segment, or has nothing in it to be spoken
         self._first = True
         self._fence = ""  # the marker that opened the code block we are in
         self._opens_line = True
         self._marked = False  # the line is a heading, a list's item, a quote or a table's row
         self._restart()
-
-    @property
-    def covered(self) -> int:
-        """Length of the text that is dealt with: in a segment, or found to have nothing to be spoken.
-
-        After ``flush`` it is the length of all that was fed, also where the text ends with something
-        silent (white space, an emoji, code), which no segment's ``end`` covers.
-        """
-        return self._covered
 
     def feed(self, delta: str) -> list[Segment]:
         """Take the next piece of the reply; give the segments that are whole now, in order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 MAX_TOOL_ROUNDS = 5
 """Requests to the model in one turn that may end in tool calls."""
 TOOL_TIMEOUT_S = 30.0
+FLUSH_WITHIN_S = 30.0
+"""A dictated text that gets no more of its text for so long is whole, flushed or not: others wait for the floor."""
 
 
 class Source(Protocol):
@@ -46,6 +49,8 @@ class Dictation:
         self._texts: asyncio.Queue[str | None] = asyncio.Queue()
         self.text = ""
         """All that was taken so far."""
+        self.over = False
+        """Whether it takes no more text."""
 
     def feed(self, text: str) -> None:
         """Add text; never waits."""
@@ -54,11 +59,19 @@ class Dictation:
 
     def finish(self) -> None:
         """All text is there."""
+        self.over = True
         self._texts.put_nowait(None)
 
     async def deltas(self) -> AsyncGenerator[str, None]:
-        while (text := await self._texts.get()) is not None:
+        while (text := await self._next()) is not None:
             yield text
+
+    async def _next(self) -> str | None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_WITHIN_S):
+                return await self._texts.get()
+        self.over = True
+        return None
 
     def items(self, text: str, heard: int, interrupted: bool) -> Sequence[Item]:
         return _agent(text[:heard], interrupted)

@@ -26,13 +26,20 @@ class TurnAudio:
         self._blocks: list[Samples] = []
         self._pause_at: int | None = None  # blocks before the pause that still stands
         self._unread = 0
+        self._samples = 0
         self._wake = asyncio.Event()
         self.closed = False
+
+    @property
+    def duration_ms(self) -> float:
+        """How long it lasts so far."""
+        return self._samples * 1000 / INPUT_RATE
 
     def append(self, samples: Samples) -> None:
         """Add audio; never waits."""
         self._blocks.append(samples)
         self._unread += len(samples)
+        self._samples += len(samples)
         if self._unread >= WAKE_SAMPLES:
             self._wake.set()
 

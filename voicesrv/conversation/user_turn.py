@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 4
 RETRY_DELAYS_S = (0.0, 0.2, 0.5)
 """A worker that died is replaced within these; the turn's audio waits and is replayed."""
+FINAL_WITHIN_S = 10.0
+"""A recogniser gets so long for its final transcript, and as long again as the turn lasted, since one that
+replaced another hears it all from the start. One that needs more is taken for lost."""
 
 
 class UserTurn:
@@ -57,25 +60,23 @@ class UserTurn:
         self._origin_ms = audio_from_ms
         self._shown = ("", 0)
         self._last = Transcript(text="", confidence=0.0)
+        self._deadline: asyncio.Timeout | None = None  # of the attempt that is under way
+
+    def end(self) -> None:
+        """No more audio will come: the final transcript is due."""
+        self.audio.close()
+        self._set_deadline()
 
     async def transcribe(self) -> Transcript:
         """Follow the turn to its end and return its final transcript.
 
-        A recogniser that is lost on the way is tried again with all of the turn's audio. Where
-        none can finish, the last interim text stands in, and ``failed`` is set.
+        A recogniser that is lost on the way, or is late with its final transcript, is tried again with
+        all of the turn's audio. Where none can finish, the last interim text stands in, and ``failed``
+        is set.
         """
         for attempt in range(ATTEMPTS):
             try:
-                async with (
-                    aclosing(self.audio.read()) as audio,
-                    aclosing(self._stt.transcribe(audio, self._options)) as transcripts,
-                ):
-                    async for transcript in transcripts:
-                        self._last = self._settled(transcript)
-                        if transcript.is_final:
-                            return self._last
-                        self._on_transcript(self, self._last)
-                raise EngineError(f"{self._stt.name} ended without a final transcript")
+                return await self._attempt()
             except EngineUnavailable as error:
                 metrics.ENGINE_FAILURES.labels(self._stt.name).inc()
                 logger.warning("turn %d: %s was lost: %s", self.number, self._stt.name, error)
@@ -87,6 +88,34 @@ class UserTurn:
                 break
         self.failed = True
         return replace(self._last, is_final=True)
+
+    async def _attempt(self) -> Transcript:
+        deadline = self._deadline = asyncio.timeout(None)
+        try:
+            async with (
+                deadline,
+                aclosing(self.audio.read()) as audio,
+                aclosing(self._stt.transcribe(audio, self._options)) as transcripts,
+            ):
+                if self.audio.closed:
+                    self._set_deadline()
+                async for transcript in transcripts:
+                    self._last = self._settled(transcript)
+                    if transcript.is_final:
+                        return self._last
+                    self._on_transcript(self, self._last)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise EngineUnavailable(f"{self._stt.name} is late with its final transcript") from None
+        finally:
+            self._deadline = None
+        raise EngineError(f"{self._stt.name} ended without a final transcript")
+
+    def _set_deadline(self) -> None:
+        if self._deadline is not None:
+            within_s = FINAL_WITHIN_S + self.audio.duration_ms / 1000
+            self._deadline.reschedule(asyncio.get_running_loop().time() + within_s)
 
     def is_news(self, transcript: Transcript) -> bool:
         """Whether it shows the client anything that the one before did not."""

@@ -319,7 +319,7 @@ def _write(event: Event) -> tuple[str, dict[str, Any]]:
                 "received_ms": event.received_ms,
                 "limits": dict(event.limits),
             }
-            return "ready", fields | ({"audio": dict(event.audio)} if event.audio is not None else {})
+            return "ready", fields
         case Configured():
             return "configured", {"settings": dict(event.settings)}
         case Flushed():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -54,8 +55,9 @@ class FileStore:
     def sweep(self) -> None:
         """Forget all whose time is over, and what cannot be read."""
         for part in self._folder.glob("*.part"):  # of a process that was killed while it wrote
-            if part.stat().st_mtime < time.time() - STALE_S:
-                part.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another has just finished writing it
+                if part.stat().st_mtime < time.time() - STALE_S:
+                    part.unlink()
         for path in self._folder.glob("*.json"):
             kept = self._read(path)
             if kept is None or kept["until"] < time.time():

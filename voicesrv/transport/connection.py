@@ -20,7 +20,7 @@ from typing import Any
 from voicesrv import metrics
 from voicesrv.audio.pcm import OUTPUT_RATE
 from voicesrv.audio.stream import OutputMessages
-from voicesrv.conversation.hub import Seat
+from voicesrv.conversation.seat import Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import (
     AppendAudio,

@@ -12,7 +12,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voicesrv import metrics
-from voicesrv.conversation.hub import Hub, Join, Seat
+from voicesrv.conversation.hub import Hub
+from voicesrv.conversation.seat import Join, Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.options import Options
 from voicesrv.protocols import native
