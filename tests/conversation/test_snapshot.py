@@ -48,7 +48,7 @@ def through_json(snapshot: Snapshot) -> Snapshot:
 def test_goes_through_json() -> None:
     turn = TurnEnded(1, "hé", 0, 900, 0.5, "fr", EndCause.CLOSE, (Word("hé", 0, 900, 0.25),))
     words = events.ReplyWords(1, (SpokenWord("a", 1, 2),))
-    ready = Ready("cv", "cn", "t", {"a": [1]}, {"vad": "x"}, 2000, 0, {"x": 1.5}, {"reply": 1, "from_ms": 2})
+    ready = Ready("cv", "cn", "t", {"a": [1]}, {"vad": "x"}, 2000, 0, {"x": 1.5})
     snapshot = a_snapshot(Entry(5, turn, None), Entry(6, words, None), Entry(7, ready, "cn_1"))
     assert through_json(snapshot) == snapshot
 
@@ -59,7 +59,6 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "settings": VALUES,
     "limits": VALUES,
     "engines": st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
-    "audio": st.none() | st.fixed_dictionaries({"reply": st.integers(), "from_ms": st.integers()}),
     "call": st.builds(ToolCall, arguments=VALUES),
     "confidence": CONFIDENCE,
     "words": st.lists(st.builds(Word, confidence=CONFIDENCE), max_size=2).map(tuple),
