@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from voicesrv.bench import processes
 from voicesrv.bench.processes import Worker
 from voicesrv.errors import VoicesrvError
 
@@ -39,8 +41,17 @@ def test_one_that_dies_is_told(module: str, capfd: pytest.CaptureFixture[str]) -
     assert "no_such_module" in capfd.readouterr().err
 
 
-def test_one_that_hangs_is_killed_where_something_else_failed(module: str) -> None:
-    with pytest.raises(ZeroDivisionError), Worker(module, Order("hello")) as worker:
-        worker.line()
+def test_ctrl_c_in_a_terminal_does_not_reach_it(module: str) -> None:
+    with Worker(module, Order("hello")) as worker:
+        assert os.getpgid(worker.pid) != os.getpgid(0)
+
+
+def test_one_that_hangs_is_killed_where_something_else_failed(
+    tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_GIVE_UP_S", 0)
+    (tmp_path / "hanging.py").write_text("import signal\nprint('here', flush=True)\nsignal.pause()\n")
+    with pytest.raises(ZeroDivisionError), Worker("hanging", Order("")) as worker:
+        assert worker.line() == "here"
         raise ZeroDivisionError
     assert not Path(f"/proc/{worker.pid}").exists()

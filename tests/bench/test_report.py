@@ -28,7 +28,8 @@ def test_text_shows_what_was_measured() -> None:
     assert first[-1] == "yes"
     assert {"0.0089", "0.18", "357"} <= set(first)
     assert second[-1] == "no" and "–" in second
-    assert "largest load that held: 1 conversations" in shown
+    assert "largest load that held: 1 conversation" in shown.splitlines()
+    assert "largest load that held: 100 conversations" in text([dataclasses.replace(MEASURED, conversations=100)], None)
     assert "N = 100: 2 × no reply" in shown
     assert "500 idle connections: 41.2 KB each, 2.5 % of a core, pong p50/p95/p99 1/2/3 ms, 0 failed" in shown
     assert "onset to clear" not in shown

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from voicesrv.bench.server import Serving, settings_for
+from voicesrv.bench.orders import Serving
+from voicesrv.bench.server import settings_for
 
 
 def test_null_engines_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

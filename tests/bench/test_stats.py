@@ -60,6 +60,8 @@ def test_a_late_generator_measures_itself() -> None:
     assert GOOD.valid
     assert not dataclasses.replace(GOOD, generator_late=Spread(10, 0, 0, 11, 11)).valid
     assert not dataclasses.replace(GOOD, turns=0).valid
+    refused = dataclasses.replace(GOOD, turns=0, failed=1)
+    assert refused.valid and not refused.holds(GOOD.voice_to_voice)
 
 
 def test_largest_held_stops_at_the_first_failure() -> None:

@@ -1,13 +1,17 @@
 """The load itself: ``python -m voicesrv.bench.load`` runs callers in a process of its own.
 
-It reads a ``Plan`` as JSON from stdin, writes a line when its measuring begins and one when it ends, and
-then its samples. One loop sends for all callers; nothing is started per message.
+It reads a ``Plan`` as JSON from stdin, writes a line when its measuring begins, one when it ends and one when
+its samples are in their file. One loop sends for all callers; nothing is started per message.
+
+Samples do not go through stdout, because they are megabytes and a pipe is full after 64 KiB. Where the environment
+has ``PYTHONUNBUFFERED``, Python writes each ``print`` with a single write(2) and does not look at how much of it
+was taken (https://github.com/python/cpython/issues/85393); a process that is stopped meanwhile, or otherwise
+interrupted, then loses the rest without a word.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import gc
 import heapq
 import json
@@ -17,7 +21,6 @@ import sys
 import time
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -27,9 +30,10 @@ import uvloop
 from voicesrv.bench import wire
 from voicesrv.bench.caller import Caller, Callers, IdleCaller, frames, tone
 from voicesrv.bench.continuity import MarkedAudio
+from voicesrv.bench.orders import Plan
 from voicesrv.bench.samples import Samples
 
-BEGIN, END = "begin", "end"
+BEGIN, END, WRITTEN = "begin", "end", "written"
 RAMP_S = 5.0
 """Callers join one by one over this time, so that they do not all speak at once."""
 SETTLE_S = 3.0
@@ -43,30 +47,6 @@ _REST_S = 0.001
 """Least time to wait: the loop's timers are no finer, and what falls due meanwhile goes out together."""
 _BATCH = 64
 """Messages sent at most before what came in is looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one generator process is to do."""
-
-    url: str
-    """``ws://host:port/ws?…``, with all parameters."""
-    callers: int
-    duration_s: float
-    """Of the measuring, after everybody has joined."""
-    message_ms: int = 20
-    speech: str | None = None
-    """A file of 16 kHz linear16 to say; None for a tone."""
-    counted: bool = False
-    """Whether reply audio carries a count, as the null voice's does."""
-    barge_in: bool = False
-    idle: bool = False
-    """Whether callers say nothing and only ping."""
-    share: tuple[int, int] = (0, 1)
-    """The first caller's place among all processes' callers, and how many there are in all."""
-    core: int | None = None
-    """The only one to run on; None for any."""
-    token: str | None = dataclasses.field(default=None, repr=False)
 
 
 class Line(asyncio.Protocol):
@@ -145,7 +125,7 @@ class Load:
             tell: called with ``BEGIN`` and ``END`` when measuring begins and ends.
         """
         started = time.perf_counter()
-        ramp_s = max(RAMP_S, self._plan.share[1] / JOINS_PER_S)
+        ramp_s = ramp(self._plan.share[1])
         measure_from = started + ramp_s + SETTLE_S
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._join_all(started, ramp_s))
@@ -225,8 +205,13 @@ def voice(plan: Plan) -> tuple[list[bytes], bytes]:
     return frames(pcm, plan.message_ms), frames(bytes(32 * plan.message_ms), plan.message_ms)[0]
 
 
+def ramp(callers: int) -> float:
+    """How long it takes until so many have joined, in s."""
+    return max(RAMP_S, callers / JOINS_PER_S)
+
+
 def main() -> None:
-    """Run the plan on stdin."""
+    """Run the plan on stdin, unless stdin ends before it does."""
     plan = Plan(**json.loads(sys.stdin.readline()))
     if plan.core is not None:
         os.sched_setaffinity(0, {plan.core})
@@ -234,13 +219,42 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and a collection is a pause that would be measured
+    try:
+        measure(plan, sys.stdin.fileno())
+    except asyncio.CancelledError:
+        sys.exit(1)
+
+
+def measure(plan: Plan, leash: int) -> None:
+    """Run a plan, tell on stdout how far it is, and write its samples.
+
+    Args:
+        plan: it names a file for the samples.
+        leash: a file descriptor with nothing to read; whoever wants the samples holds its other end.
+
+    Raises:
+        asyncio.CancelledError: the other end of the leash was let go.
+        OSError: the samples cannot be written.
+    """
 
     def tell(what: str) -> None:
         print(what, flush=True)
 
+    async def held() -> Samples:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def let_go() -> None:
+            loop.remove_reader(leash)
+            task.cancel()
+
+        loop.add_reader(leash, let_go)
+        return await Load(plan).run(tell)
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        samples = runner.run(Load(plan).run(tell))
-    print(samples.to_json(), flush=True)
+        samples = runner.run(held())
+    samples.write(Path(plan.result))
+    tell(WRITTEN)
 
 
 if __name__ == "__main__":

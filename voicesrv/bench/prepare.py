@@ -1,14 +1,16 @@
-"""What comes before a load: warming the server up, and getting something to say."""
+"""What comes before a load: seeing whether the server is there, warming it up, and getting something to say."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import numpy as np
 
-from voicesrv.client import VoiceClient
-from voicesrv.client.events import Audio, AudioEnd, ReplyEnd
+from voicesrv.client import Upkeep, VoiceClient
+from voicesrv.client.events import Audio, AudioEnd, Ready, ReplyEnd
 from voicesrv.client.pacing import Pacer
+from voicesrv.client.protocol import OptionValue
 from voicesrv.errors import VoicesrvError
 
 _SENTENCE = "please tell me what the weather will be like tomorrow"
@@ -16,19 +18,36 @@ _SENTENCE = "please tell me what the weather will be like tomorrow"
 _TIMEOUT_S = 60.0
 _LOUD = 0.02
 """Part of the loudest sample that still counts as speech at the end."""
+_ONCE = Upkeep(reconnect=False)
+"""A server that drops its first conversation is no server to measure."""
 
 
-async def warm_up(url: str, speech: bytes) -> None:
+async def engines(url: str, token: str | None, options: Mapping[str, OptionValue]) -> Mapping[str, str]:
+    """Have a conversation let in as the callers' will be, and give the server's engines: name by kind.
+
+    Raises:
+        ValueError: the address is none.
+        VoiceClientError: the server does not take it.
+    """
+    async with VoiceClient(url, token=token, upkeep=_ONCE, **options) as client:
+        async for event in client:
+            if isinstance(event, Ready):
+                return event.engines
+    return {}
+
+
+async def warm_up(url: str, options: Mapping[str, OptionValue], speech: bytes) -> None:
     """Have one turn from speech to the beginning of its reply, so that nothing is done for the first time later.
 
     Args:
+        options: query parameters of the connection.
         speech: 16 kHz linear16 that the server's detector takes for speech.
 
     Raises:
         VoiceClientError: the server does not take it.
         VoicesrvError: no reply came.
     """
-    async with VoiceClient(url, endpointing_ms=200) as client:
+    async with VoiceClient(url, token=None, upkeep=_ONCE, **options) as client:
         try:
             async with asyncio.timeout(_TIMEOUT_S), asyncio.TaskGroup() as tasks:
                 tasks.create_task(_say(client, speech + bytes(64_000)))

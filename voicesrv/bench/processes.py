@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _END_S = 15.0
 """A server drains for up to 10 s; a process that takes longer than this is killed."""
+_GIVE_UP_S = 3.0
+"""The same where something else went wrong and somebody waits to hear it: engines' processes end with their server."""
 
 
 class Worker:
@@ -29,7 +31,12 @@ class Worker:
         """
         self._module = module
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            process_group=0,  # Ctrl-C in a terminal is for the parent, which ends the others in good order
         )
         self.pid = self._process.pid
         self._stdin.write(json.dumps(dataclasses.asdict(order)) + "\n")
@@ -59,7 +66,9 @@ class Worker:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            self._process.communicate(timeout=_END_S if exc is None else 0)
+            self._process.communicate(timeout=_END_S if exc is None else _GIVE_UP_S)
         except subprocess.TimeoutExpired:
+            pass
+        finally:  # a second Ctrl-C comes this way, too
             self._process.kill()
             self._process.communicate()

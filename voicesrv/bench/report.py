@@ -56,7 +56,7 @@ def text(results: Sequence[Result], idle: IdleResult | None, width: int = 200) -
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue().rstrip()
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
 def idle_line(result: IdleResult) -> str:
@@ -73,7 +73,7 @@ def verdict(results: Sequence[Result]) -> str:
     held = largest_held(results)
     if held is None:
         return "no load held"
-    return f"largest load that held: {held} conversations"
+    return f"largest load that held: {held} conversation{'' if held == 1 else 's'}"
 
 
 def faults(results: Sequence[Result | IdleResult]) -> list[str]:
@@ -117,7 +117,7 @@ def plot(results: Sequence[Result], path: Path) -> None:
     below.set_ylabel("server, cores")
     below.set_ylim(bottom=0)
     below.set_xlabel("conversations")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=120, format="png")
 
 
 def _spread(spread: Spread) -> str:

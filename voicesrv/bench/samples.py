@@ -1,10 +1,11 @@
-"""What callers measured, and its way from process to process."""
+"""What callers measured, and its way from process to process: a file."""
 
 from __future__ import annotations
 
 import json
 from array import array
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 
 @dataclass(slots=True)
@@ -33,14 +34,24 @@ class Samples:
         self.lost += breaks
         self.faults[f"lost {kind}"] = self.faults.get(f"lost {kind}", 0) + breaks
 
-    def to_json(self) -> str:
-        """Write everything as one line of JSON."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return json.dumps({name: list(v) if isinstance(v, array) else v for name, v in values.items()})
+    def write(self, path: Path) -> None:
+        """Write everything as JSON; the file is there once it is whole.
 
-    def add_json(self, line: str) -> None:
-        """Add what another process wrote with ``to_json``."""
-        for name, value in json.loads(line).items():
+        Raises:
+            OSError: it cannot be written.
+        """
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps({name: list(v) if isinstance(v, array) else v for name, v in values.items()}))
+        part.replace(path)
+
+    def add(self, path: Path) -> None:
+        """Add what another process wrote.
+
+        Raises:
+            OSError: there is nothing, or it cannot be read.
+        """
+        for name, value in json.loads(path.read_text()).items():
             mine = getattr(self, name)
             if isinstance(mine, array):
                 mine.extend(value)

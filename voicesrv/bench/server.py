@@ -1,6 +1,7 @@
 """The server under load: ``python -m voicesrv.bench.server`` runs one in a process of its own.
 
-It reads a ``Serving`` as JSON from stdin, writes its URL, and serves until stdin ends.
+It reads a ``Serving`` as JSON from stdin, writes its URL, and serves until stdin ends. Where it cannot serve it
+writes why instead, in one line.
 """
 
 from __future__ import annotations
@@ -10,25 +11,14 @@ import json
 import os
 import resource
 import sys
-from dataclasses import dataclass
 
 import uvloop
 
 from voicesrv.app import create_app
+from voicesrv.bench.orders import Serving
+from voicesrv.errors import VoicesrvError
 from voicesrv.settings import Settings, load
 from voicesrv.transport.server import ServerOptions, running
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What to serve, and where to run."""
-
-    null: bool
-    """Whether with null engines; else with those that the settings name."""
-    conversations: int
-    """That must be let in."""
-    core: int | None = None
-    """The only one to run on; None for any."""
 
 
 def settings_for(serving: Serving) -> Settings:
@@ -60,7 +50,10 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings_for(serving)))
+        try:
+            runner.run(serve(settings_for(serving)))
+        except VoicesrvError as error:
+            print(*str(error).split(), flush=True)
 
 
 if __name__ == "__main__":

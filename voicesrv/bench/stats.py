@@ -83,7 +83,7 @@ class Result:
     @property
     def valid(self) -> bool:
         """Whether the generator kept its schedule, so that the figures are the server's."""
-        return self.turns > 0 and self.generator_late.p99 <= MAX_GENERATOR_LATE_MS
+        return self.turns + self.failed > 0 and self.generator_late.p99 <= MAX_GENERATOR_LATE_MS
 
     def holds(self, single: Spread) -> bool:
         """Whether the server kept up.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from voicesrv.cli.choices import Token
-from voicesrv.errors import ConfigError
+from voicesrv.errors import ConfigError, VoicesrvError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from voicesrv.bench.stats import Result
+    from voicesrv.bench.run import BenchOptions
+    from voicesrv.bench.stats import IdleResult, Result
 
 MAX_CONVERSATIONS = 10_000
 
@@ -33,7 +34,10 @@ def bench(
     message_ms: Annotated[int, typer.Option(min=10, max=1000, help="Audio in one message.")] = 20,
     engines: Annotated[
         Literal["null", "real"],
-        typer.Option(help="null: fixed delays, on one core; real: those of the settings, on all cores."),
+        typer.Option(
+            help="Of a server that is started. null: fixed delays, on one core; real: those of the settings, "
+            "on all cores."
+        ),
     ] = "null",
     barge_in: Annotated[bool, typer.Option("--barge-in", help="Interrupt every reply.")] = False,
     idle: Annotated[int, typer.Option(min=0, help="Measure so many connections that only ping, too.")] = 0,
@@ -44,11 +48,17 @@ def bench(
     numbers = parsed(conversations)
     if sys.platform != "linux":
         raise ConfigError("bench reads CPU and memory from Linux's /proc, and this is another system")
+    if url is not None and engines == "real":
+        raise ConfigError("--engines is for a server that is started; the one at --url says which engines it has")
+    for path in (json, plot):
+        if path is not None:
+            check_writable(path)
+    if plot:
+        check_drawing()
 
-    from rich.console import Console
-
-    from voicesrv.bench import report
-    from voicesrv.bench.run import BenchOptions, about, run_idle, run_load
+    from voicesrv.bench.run import BenchOptions
+    from voicesrv.cli.ending import INTERRUPTED, first
+    from voicesrv.client import VoiceClientError
 
     options = BenchOptions(
         url=url,
@@ -60,20 +70,71 @@ def bench(
         real=engines == "real",
         barge_in=barge_in,
     )
-    progress = Console(stderr=True)
-    results = []
-    for n in numbers:
-        with progress.status(f"{n} conversations"):
-            results.append(run_load(options, n))
-    idle_result = None
-    if idle:
-        with progress.status(f"{idle} idle connections"):
-            idle_result = run_idle(options, idle)
-    print(report.text(results, idle_result))
-    if json:
-        write(json, report.to_json(results, idle_result, about()))
-    if plot:
-        draw(plot, results)
+    results: list[Result | IdleResult] = []
+    try:
+        measure(options, numbers, idle, results)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        fault = first(error)
+        if isinstance(fault, VoiceClientError):
+            raise VoicesrvError(str(fault)) from error
+        raise fault from None
+    finally:
+        if results:  # those from before a load that failed or was interrupted took their time, too
+            tell(results, json, plot)
+
+
+def measure(options: BenchOptions, numbers: Sequence[int], idle: int, results: list[Result | IdleResult]) -> None:
+    """Run one load after the other, and show how far it is.
+
+    Args:
+        options: of all loads.
+        numbers: how many conversations each has.
+        idle: connections that only ping, as a last load; 0 for none.
+        results: where the result of each load is put as soon as it is there.
+
+    Raises:
+        ConfigError, VoiceClientError, VoicesrvError: as ``bench.run`` says.
+    """
+    from rich.console import Console
+
+    from voicesrv.bench import run
+    from voicesrv.cli.bench_progress import announcement, progress
+
+    run.check(options)
+    print(announcement(run.expected_s(options, numbers, idle)), file=sys.stderr)
+    with progress(Console(stderr=True)) as show:
+
+        def during(load: str) -> run.Tell:
+            return lambda what, seconds: show(f"{load}: {what}", seconds)
+
+        for n in numbers:
+            results.append(run.run_load(options, n, during(f"{n} conversation{'' if n == 1 else 's'}")))
+        if idle:
+            results.append(run.run_idle(options, idle, during(f"{idle} idle")))
+
+
+def tell(results: Sequence[Result | IdleResult], json: Path | None, plot: Path | None) -> None:
+    """Print results, and write them where they are wanted.
+
+    Raises:
+        ConfigError: they cannot be written.
+    """
+    from voicesrv.bench import report
+    from voicesrv.bench.run import about
+    from voicesrv.bench.stats import Result
+
+    loads = [result for result in results if isinstance(result, Result)]
+    idle = next((result for result in results if not isinstance(result, Result)), None)
+    print(report.text(loads, idle))
+    try:
+        if path := json:
+            path.write_text(report.to_json(loads, idle, about(sys.argv[1:])), encoding="utf-8")
+        if path := plot:
+            report.plot(loads, path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def parsed(conversations: str) -> list[int]:
@@ -93,29 +154,25 @@ def parsed(conversations: str) -> list[int]:
     return numbers
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file.
+def check_writable(path: Path) -> None:
+    """See whether a file can be written, before it takes minutes to have something for it.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: it cannot be.
     """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+    if path.is_dir():
+        raise ConfigError(f"{path}: cannot be written: it is a folder")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise ConfigError(f"{path}: cannot be written: there is no such folder, or it is not yours to write to")
 
 
-def draw(path: Path, results: Sequence[Result]) -> None:
-    """Draw a picture of the results.
+def check_drawing() -> None:
+    """See whether pictures can be drawn.
 
     Raises:
-        ConfigError: it cannot be written, or matplotlib is not installed.
+        ConfigError: matplotlib is not installed.
     """
-    from voicesrv.bench.report import plot
-
     try:
-        plot(results, path)
+        import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ConfigError("--plot needs matplotlib: pip install matplotlib") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
