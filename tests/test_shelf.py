@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -253,6 +254,21 @@ async def test_warm_opens_what_a_client_gets_who_names_none() -> None:
     assert [c.why for c in choices["llm"] if c.chosen] == ["nothing better answers"]
     assert [c.is_open for c in choices["stt"]] == [False, True]
     assert [c.capabilities and c.capabilities["languages"] for c in choices["stt"]] == [None, ("en", "de")]
+
+
+async def test_auto_takes_an_engine_that_needs_a_model_where_one_is_on_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(ENGINES, "tts", ("espeak", "piper"))
+    monkeypatch.setenv("VOICESRV_MODELS", str(tmp_path))
+    async with EngineShelf(Settings()) as engines:
+        await engines.get("tts")
+        assert [c.name for c in engines.choices()["tts"] if c.chosen] == ["espeak"]
+    (tmp_path / "piper").mkdir()
+    (tmp_path / "piper" / "amy.onnx").touch()
+    async with EngineShelf(Settings()) as engines:
+        await engines.get("tts")
+        assert [c.name for c in engines.choices()["tts"] if c.chosen] == ["piper"]
 
 
 async def test_the_operators_choice_is_what_auto_gives(fakes: list[Fake]) -> None:

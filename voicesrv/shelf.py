@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, get_type_hints, overload
 from pydantic import TypeAdapter, ValidationError
 
 from voicesrv import plugins
+from voicesrv.engines import model_files
 from voicesrv.engines.base import Engine, Llm, Stt, Tts, Vad
 from voicesrv.engines.llm_choice import choose
 from voicesrv.errors import ClientError, ConfigError, EngineUnavailable, VoicesrvError
@@ -23,8 +24,8 @@ from voicesrv.settings import Settings
 from voicesrv.sources import environment, masked
 
 AUTO = "auto"
-_AUTO: Mapping[Kind, tuple[str, ...]] = {"stt": ("pocketsphinx",), "tts": ("espeak",)}
-"""What ``auto`` tries, best first; which language model it is depends on keys and on what answers."""
+_AUTO: Mapping[Kind, tuple[str, ...]] = {"stt": ("whisper", "pocketsphinx"), "tts": ("piper", "espeak")}
+"""What ``auto`` tries, best first, where a model is on disk for what needs one; which language model it is depends on keys and on what answers."""
 _ANY_MODEL = "pydantic"
 """The engine that is given every ``provider:model`` whose provider is no engine of its own."""
 _RETRY_S = 5.0
@@ -214,6 +215,8 @@ class EngineShelf:
         """Open the best of a kind that can be opened."""
         failures: list[str] = []
         for name in _AUTO[kind]:
+            if name not in self._available[kind] or not model_files.installed(name):
+                continue
             try:
                 engine = await self._open(kind, name)
             except EngineUnavailable as error:

@@ -86,7 +86,7 @@ def test_a_change_of_pyproject_installs_again(machine: Machine) -> None:
 def test_the_tests_have_what_serving_has_and_more(machine: Machine) -> None:
     machine.put_python()
     done = machine.run("test", "-k", "mulaw")
-    assert "--editable .[embedded,dev]" in done.stderr
+    assert "--editable .[embedded,piper,dev]" in done.stderr
     assert done.stdout == "called: -m pytest -k mulaw\n"
     assert "pip" not in machine.run("serve").stderr
 

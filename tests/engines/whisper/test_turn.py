@@ -1,0 +1,175 @@
+"""A turn from audio to its final transcript, on a model that knows the words and their times."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from voicesrv.engines.base import PAUSE, Pause, Samples, SttOptions, Transcript
+from voicesrv.engines.whisper.agreement import TimedWord
+from voicesrv.engines.whisper.model import MAX_WINDOW_S, Hypothesis, Window
+from voicesrv.engines.whisper.scheduler import Urgency
+from voicesrv.engines.whisper.turn import AFTER_PAUSE_MS, LONGEST_MS, WhisperTurn, hearing_of
+
+pytestmark = pytest.mark.anyio
+
+WORD_MS = 400
+EN = hearing_of(SttOptions(language="en"), ("en", "de"), "", 5, False)
+
+
+class Model:
+    """Hears word number n in the n-th 400 ms of a turn, where all of it lies in the window."""
+
+    def __init__(self, n_words: int = 1000) -> None:
+        self.windows: list[tuple[Urgency, Window]] = []
+        self._n_words = n_words
+
+    async def ask(self, urgency: Urgency, make: Callable[[], Window]) -> Hypothesis:
+        await asyncio.sleep(0)
+        window = make()
+        self.windows.append((urgency, window))
+        await asyncio.sleep(0)
+        until_ms = window.from_ms + len(window.samples) // 16
+        words = [
+            TimedWord(f" w{n}", n * WORD_MS, (n + 1) * WORD_MS, 0.5)
+            for n in range(-(-window.from_ms // WORD_MS), min(until_ms // WORD_MS, self._n_words))
+        ]
+        return Hypothesis(tuple(words), "de", 0.9, 0.0, 0.0, cost_s=0.01)
+
+
+def numbered(n: int) -> str:
+    return " ".join(f"w{i}" for i in range(n))
+
+
+async def speech(*parts: int | Pause, step_ms: int = 100) -> AsyncGenerator[Samples | Pause, None]:
+    """So many ms of audio, as it is spoken; pauses between."""
+    for part in parts:
+        if isinstance(part, Pause):
+            yield part
+            continue
+        for _ in range(part // step_ms):
+            for _ in range(6):  # time for a pass
+                await asyncio.sleep(0)
+            yield np.zeros(step_ms * 16, np.int16)
+
+
+async def follow(turn: WhisperTurn, audio: AsyncIterator[Samples | Pause]) -> list[Transcript]:
+    return [each async for each in turn.follow(audio)]
+
+
+def check(told: list[Transcript]) -> None:
+    """What was stable stays, and the last alone is final."""
+    for before, after in pairwise(told):
+        assert after.text.startswith(before.text[: before.stable])
+    assert [each.is_final for each in told] == [False] * (len(told) - 1) + [True]
+    assert told[-1].stable == len(told[-1].text)
+
+
+async def test_interims_grow_and_settle_and_the_final_one_has_all() -> None:
+    model = Model()
+    turn = WhisperTurn(model.ask, EN)
+    told = await follow(turn, speech(4000))
+    check(told)
+    assert told[-1].text == numbered(10)
+    assert told[-1].words[3].text == "w3" and told[-1].words[3].start_ms == 1200
+    assert told[-1].confidence == 0.5
+    assert any(each.stable for each in told[:-1])
+    assert model.windows[-1][0] is Urgency.FINAL and model.windows[-1][1].beam == 5
+    assert turn.audio_s == 4.0 and turn.busy_s == pytest.approx(0.01 * len(model.windows), abs=0.011)
+
+
+async def test_a_long_turn_is_heard_in_windows_that_stay_short() -> None:
+    model = Model()
+    told = await follow(WhisperTurn(model.ask, EN), speech(60_000))
+    check(told)
+    assert told[-1].text == numbered(150)
+    longest = max(len(window.samples) for _, window in model.windows) / 16
+    assert longest <= 8000
+
+
+@pytest.mark.parametrize("interim", [True, False])
+async def test_a_replay_is_heard_in_windows_that_fit_the_model(interim: bool) -> None:
+    model = Model()
+    hearing = hearing_of(SttOptions(language="en", interim=interim), ("en",), "", 1, False)
+    told = await follow(WhisperTurn(model.ask, hearing), speech(60_000, step_ms=60_000))
+    check(told)
+    assert told[-1].text == numbered(150)
+    assert max(len(window.samples) for _, window in model.windows) <= LONGEST_MS * 16 < MAX_WINDOW_S * 16000
+
+
+async def test_a_pause_is_answered_and_the_end_after_it_needs_no_pass() -> None:
+    model = Model()
+    told = await follow(WhisperTurn(model.ask, EN), speech(2000, PAUSE, AFTER_PAUSE_MS))
+    check(told)
+    settled = [each for each in told if each.settled]
+    assert [each.text for each in settled] == [numbered(5)] == [told[-1].text]
+    assert sum(urgency is Urgency.FINAL for urgency, _ in model.windows) == 1
+
+
+async def test_speech_after_a_pause_is_heard() -> None:
+    model = Model()
+    told = await follow(WhisperTurn(model.ask, EN), speech(2000, PAUSE, 2000, PAUSE, 100))
+    check(told)
+    assert [each.text for each in told if each.settled] == [numbered(5), numbered(10)]
+
+
+async def test_without_interims_there_is_one_pass() -> None:
+    model = Model()
+    hearing = hearing_of(SttOptions(language="en-GB", interim=False), ("en",), "Bern", 3, True)
+    told = await follow(WhisperTurn(model.ask, hearing), speech(4000))
+    assert [each.text for each in told] == [numbered(10)] and told[0].is_final
+    window = model.windows[0][1]
+    assert (window.language, window.hotwords, window.beam, window.full) == ("en", "Bern", 3, True)
+
+
+@pytest.mark.parametrize("parts", [(), (PAUSE,), (100,)])
+async def test_a_turn_of_nothing_is_an_empty_text(parts: tuple[int | Pause, ...]) -> None:
+    told = await follow(WhisperTurn(Model().ask, EN), speech(*parts))
+    assert (told[-1].text, told[-1].is_final, told[-1].confidence) == ("", True, 0.0)
+
+
+async def test_the_language_is_found_out_once() -> None:
+    model = Model()
+    hearing = hearing_of(SttOptions(language="auto"), ("en", "de"), "", 1, False)
+    told = await follow(WhisperTurn(model.ask, hearing), speech(6000))
+    languages = [window.language for _, window in model.windows]
+    assert languages[0] == "" and languages[-1] == "de" == told[-1].language
+    assert languages == sorted(languages)
+
+
+async def test_audio_that_fails_fails_the_turn() -> None:
+    async def broken() -> AsyncGenerator[Samples | Pause, None]:
+        yield np.zeros(16000, np.int16)
+        raise RuntimeError("gone")
+
+    with pytest.raises(RuntimeError, match="gone"):
+        await follow(WhisperTurn(Model().ask, EN), broken())
+
+
+async def test_closing_it_early_stops_reading() -> None:
+    closed = asyncio.Event()
+
+    async def endless() -> AsyncGenerator[Samples | Pause, None]:
+        try:
+            while True:
+                await asyncio.sleep(0)
+                yield np.zeros(1600, np.int16)
+        finally:
+            closed.set()
+
+    audio = endless()
+    following = WhisperTurn(Model().ask, EN).follow(audio)
+    await anext(following)
+    await following.aclose()
+    await audio.aclose()
+    assert closed.is_set()
+
+
+def test_a_language_the_model_does_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"language: 'fr' is not one of the model's: en, de"):
+        hearing_of(SttOptions(language="fr"), ("en", "de"), "", 1, False)
+    assert hearing_of(SttOptions(language="auto"), ("en",), "", 1, False).language == "en"

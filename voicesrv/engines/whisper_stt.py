@@ -1,0 +1,210 @@
+"""Whisper, through faster-whisper and CTranslate2: one loaded model for all conversations of the process.
+
+CTranslate2 lets go of the interpreter's lock while it works, so it runs in a thread here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import ctranslate2
+import numpy as np
+
+from voicesrv.audio.pcm import INPUT_RATE
+from voicesrv.engines import model_files
+from voicesrv.engines.base import Pause, Samples, SttCapabilities, SttOptions, Transcript
+from voicesrv.engines.whisper.model import Hypothesis, WhisperModel, Window
+from voicesrv.engines.whisper.room import Load
+from voicesrv.engines.whisper.scheduler import Scheduler, Urgency
+from voicesrv.engines.whisper.turn import WhisperTurn, hearing_of
+from voicesrv.errors import EngineError, EngineUnavailable
+
+logger = logging.getLogger(__name__)
+
+FILES = ("model.bin", "config.json", "tokenizer.json")
+"""What a model's folder has at least."""
+_WARM_UP_S = 3
+_PASSES_PER_S = 4
+"""Interim passes over a second of speech at the usual cadence, for a first guess at what a stream costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhisperSttOptions:
+    """What models run on, and how carefully they listen."""
+
+    device: str = "auto"
+    """``cpu``, ``cuda``, or ``auto``: cuda where there is one."""
+    compute_type: str = "auto"
+    """As CTranslate2 names them; ``auto``: int8 on a CPU, float16 on a GPU."""
+    threads: int = 0
+    """CPU threads for one batch; 0: CTranslate2's choice, four at most."""
+    max_batch: int = 8
+    """Windows in one batch at most, 1-64."""
+    final_beam: int = 5
+    """Beam of the final pass, 1-10; interim passes are greedy."""
+    hotwords: str = ""
+    """Names and terms that may be expected."""
+    window: str = "auto"
+    """``full``: each pass is padded to 30 s, as Whisper was trained; ``short``: to the next second, which costs a tenth
+    for a short turn; ``auto``: short where the model says that it was trained for it (``short_windows`` in its
+    config.json), else full."""
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            ValueError: a value is none of those allowed.
+        """
+        for name, value, lowest, highest in (
+            ("threads", self.threads, 0, 64),
+            ("max_batch", self.max_batch, 1, 64),
+            ("final_beam", self.final_beam, 1, 10),
+        ):
+            if not lowest <= value <= highest:
+                raise ValueError(f"{name}: {value} is outside {lowest}-{highest}")
+        if self.window not in ("auto", "full", "short"):
+            raise ValueError(f"window: {self.window!r} is none of auto, full, short")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"device: {self.device!r} is none of auto, cpu, cuda")
+
+
+class WhisperStt:
+    """Transcribes with a Whisper model on disk; interim text is confirmed by a second look before it is stable.
+
+    Args:
+        model: the path of a model's folder, or its name; empty: the first by name on this machine.
+        options: see ``WhisperSttOptions``.
+    """
+
+    name = "whisper"
+    Options = WhisperSttOptions
+
+    def __init__(self, model: str = "", options: WhisperSttOptions = WhisperSttOptions()) -> None:
+        self.capabilities = SttCapabilities()
+        self._name = model
+        self._options = options
+        self._full = True
+
+    async def __aenter__(self) -> Self:
+        """Load the model and measure it.
+
+        Raises:
+            EngineUnavailable: the model is missing, or cannot be loaded.
+        """
+        folder = model_folder(self._name)
+        self._full = self._options.window == "full" or (self._options.window == "auto" and not _takes_short(folder))
+        model = await asyncio.to_thread(_load, folder, self._options)
+        languages = model.languages if model.multilingual else ("en",)
+        self.capabilities = replace(
+            self.capabilities, languages=languages, detects_language=model.multilingual and len(languages) > 1
+        )
+        self._languages = languages
+        self._load = Load(await asyncio.to_thread(_cost, model, self._full))
+        self._scheduler: Scheduler[Window, Hypothesis] = Scheduler(model.transcribe, self._options.max_batch)
+        await self._scheduler.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._scheduler.__aexit__(exc_type, exc, traceback)
+
+    def room(self) -> int:
+        return self._load.room()
+
+    async def transcribe(
+        self, audio: AsyncIterator[Samples | Pause], options: SttOptions
+    ) -> AsyncGenerator[Transcript, None]:
+        """See ``Stt.transcribe``."""
+        try:
+            hearing = hearing_of(options, self._languages, self._options.hotwords, self._options.final_beam, self._full)
+        except ValueError as error:
+            raise EngineError(f"whisper: {error}") from error
+        turn = WhisperTurn(self._ask, hearing)
+        self._load.streams += 1
+        try:
+            async with aclosing(turn.follow(audio)) as transcripts:
+                async for transcript in transcripts:
+                    yield transcript
+        finally:
+            self._load.streams -= 1
+            self._load.count(turn.busy_s, max(turn.audio_s, 0.1))
+
+    async def _ask(self, urgency: Urgency, make: Callable[[], Window]) -> Hypothesis:
+        try:
+            return await self._scheduler.do(urgency, make)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            raise EngineUnavailable(f"whisper: {_explained(error)}") from error
+
+
+def model_folder(name: str) -> Path:
+    """Find a model: a path, a name, or empty for the first by name.
+
+    Raises:
+        EngineUnavailable: there is none, or it is not whole.
+    """
+    path = model_files.find("whisper", name)
+    missing = [file for file in FILES if not (path / file).is_file()]
+    if missing:
+        raise EngineUnavailable(
+            f"whisper: the model {path.name} has no {', '.join(missing)}: it is half a download, or another engine's"
+        )
+    return path
+
+
+def _takes_short(folder: Path) -> bool:
+    """Whether a model was trained on windows shorter than 30 s too."""
+    try:
+        config: Any = json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return False  # loading tells what is wrong with it
+    return isinstance(config, dict) and config.get("short_windows") is True
+
+
+def _load(folder: Path, options: WhisperSttOptions) -> WhisperModel:
+    compute_type = options.compute_type
+    if compute_type == "auto":
+        on_gpu = options.device != "cpu" and ctranslate2.get_cuda_device_count() > 0
+        compute_type = "float16" if on_gpu else "int8"
+    try:
+        return WhisperModel(str(folder), options.device, compute_type, options.threads)
+    except Exception as error:  # CTranslate2 and tokenizers raise whatever they like
+        raise EngineUnavailable(f"whisper: the model {folder.name} cannot be loaded: {_explained(error)}") from error
+
+
+def _cost(model: WhisperModel, full: bool) -> float:
+    """Seconds that a second of speech costs, about: the passes of a turn of three seconds, interim and final."""
+    noise = np.random.default_rng(0).integers(-300, 300, _WARM_UP_S * INPUT_RATE, np.int16)
+    window = Window(noise, language="en", full=full)
+    model.transcribe([window])  # the first is slower
+    began = time.perf_counter()
+    model.transcribe([window])
+    return (time.perf_counter() - began) * (_WARM_UP_S * _PASSES_PER_S + 1) / _WARM_UP_S
+
+
+def _explained(error: BaseException) -> str:
+    """An error of CTranslate2's with what to do about it."""
+    text = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    low = text.lower()
+    hints: Sequence[tuple[str, str]] = (
+        ("out of memory", "take a smaller model, or compute_type int8"),
+        ("bad_alloc", "take a smaller model, or compute_type int8"),
+        ("libcublas", "CUDA's libraries are missing: pip install nvidia-cublas-cu12 nvidia-cudnn-cu12, or device cpu"),
+        ("libcudnn", "CUDA's libraries are missing: pip install nvidia-cublas-cu12 nvidia-cudnn-cu12, or device cpu"),
+        ("cuda driver", "there is no CUDA here; set device to cpu"),
+    )
+    for sign, advice in hints:
+        if sign in low:
+            return f"{text} ({advice})"
+    return text
