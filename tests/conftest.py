@@ -18,8 +18,6 @@ def anyio_backend() -> str:
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An environment without our variables: a test means what it says, and leaves nothing behind, whoever runs it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv(
-        "XDG_CACHE_HOME", str(tmp_path / "cache")
-    )  # where models are: none
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # where models are: none
     for name in [name for name in os.environ if name.startswith("VOICESRV_")]:
         monkeypatch.delenv(name)

@@ -25,7 +25,8 @@ from voicesrv.sources import environment, masked
 
 AUTO = "auto"
 _AUTO: Mapping[Kind, tuple[str, ...]] = {"stt": ("whisper", "pocketsphinx"), "tts": ("piper", "espeak")}
-"""What ``auto`` tries, best first, where a model is on disk for what needs one; which language model it is depends on keys and on what answers."""
+"""What ``auto`` tries, best first, where a model is on disk for what needs one. Which language model it is depends on
+keys and on what answers."""
 _ANY_MODEL = "pydantic"
 """The engine that is given every ``provider:model`` whose provider is no engine of its own."""
 _RETRY_S = 5.0
