@@ -70,14 +70,15 @@ def test_a_server_that_runs_is_loaded_as_its_engines_are(monkeypatch: pytest.Mon
     assert (result.cpu_cores, result.cpu_per_stream, result.kb_per_conversation) == (None, None, None)
 
 
-def test_an_interrupt_leaves_nothing_behind() -> None:
+def test_an_interrupt_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # none of another bench's are in it
     begun: set[int] = set()
     folders: set[Path] = set()
 
     def interrupt(what: str, seconds: float | None) -> None:
         if what == "callers join":
             begun.update(procfs.tree(os.getpid())[1:])
-            folders.update(Path(tempfile.gettempdir()).glob("voicesrv-bench-*"))
+            folders.update(tmp_path.glob("voicesrv-bench-*"))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

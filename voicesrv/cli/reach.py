@@ -40,7 +40,8 @@ class Server:
             VoiceClientError: the server does not let it in, or is gone.
             EngineUnavailable: a server inside this process has no engines.
         """
-        async with self._running() as url:
+        engines = {kind: name for kind in ("stt", "llm", "tts") if (name := options.get(kind)) is not None}
+        async with self._running(engines) as url:
             try:
                 client = VoiceClient(url, token=self.token, upkeep=Upkeep(), **options)
             except ValueError as error:
@@ -49,23 +50,24 @@ class Server:
                 yield client
 
     @asynccontextmanager
-    async def _running(self) -> AsyncGenerator[str]:
+    async def _running(self, engines: Mapping[str, OptionValue]) -> AsyncGenerator[str]:
         if self.url is not None:
             yield self.url
         elif await asyncio.to_thread(is_voicesrv, HOST, PORT):
             yield f"http://{HOST}:{PORT}"
         else:
-            async with _embedded(self.config) as url:
+            async with _embedded(self.config, engines) as url:
                 yield url
 
 
 @asynccontextmanager
-async def _embedded(config: Path | None) -> AsyncGenerator[str]:
+async def _embedded(config: Path | None, engines: Mapping[str, OptionValue]) -> AsyncGenerator[str]:
     # The whole server: nothing of it is loaded where one runs already.
     from voicesrv.app import create_app
     from voicesrv.transport.server import ServerOptions, running
 
-    settings = read_settings(config, host=HOST, port=0, api_keys=(), log_level="warning")
+    # Who gives the command runs this server, and may name any engine and model.
+    settings = read_settings(config, host=HOST, port=0, api_keys=(), log_level="warning", **engines)
     print(f"voicesrv: no server on port {PORT}; starting one for this conversation", file=sys.stderr)
     async with running(create_app(settings, keeps=False), ServerOptions(host=HOST, port=0)) as url:
         yield url

@@ -25,7 +25,7 @@ from voicesrv.engines.base import Pause, Samples, SttCapabilities, SttOptions, T
 from voicesrv.engines.whisper.model import Hypothesis, WhisperModel, Window
 from voicesrv.engines.whisper.room import Load
 from voicesrv.engines.whisper.scheduler import Scheduler, Urgency
-from voicesrv.engines.whisper.turn import WhisperTurn, hearing_of
+from voicesrv.engines.whisper.turn import DUTY, WhisperTurn, hearing_of
 from voicesrv.errors import EngineError, EngineUnavailable
 
 logger = logging.getLogger(__name__)
@@ -190,7 +190,8 @@ def _cost(model: WhisperModel, full: bool) -> float:
     model.transcribe([window])  # the first is slower
     began = time.perf_counter()
     model.transcribe([window])
-    return (time.perf_counter() - began) * (_WARM_UP_S * _PASSES_PER_S + 1) / _WARM_UP_S
+    pass_s = time.perf_counter() - began
+    return min(pass_s * _PASSES_PER_S, DUTY) + pass_s / _WARM_UP_S
 
 
 def _explained(error: BaseException) -> str:

@@ -16,6 +16,13 @@ def test_room_is_what_is_left_of_the_models_time() -> None:
     assert load.room() == 0
 
 
+def test_one_stream_fits_however_slow_the_model_is() -> None:
+    load = Load(cost=3)
+    assert load.room() == 1
+    load.streams = 1
+    assert load.room() == 0
+
+
 def test_cost_follows_what_streams_have_cost() -> None:
     load = Load(cost=0.5)
     for _ in range(100):

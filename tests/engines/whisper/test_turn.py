@@ -13,7 +13,7 @@ from voicesrv.engines.base import PAUSE, Pause, Samples, SttOptions, Transcript
 from voicesrv.engines.whisper.agreement import TimedWord
 from voicesrv.engines.whisper.model import MAX_WINDOW_S, Hypothesis, Window
 from voicesrv.engines.whisper.scheduler import Urgency
-from voicesrv.engines.whisper.turn import AFTER_PAUSE_MS, LONGEST_MS, WhisperTurn, hearing_of
+from voicesrv.engines.whisper.turn import AFTER_PAUSE_MS, DUTY, LONGEST_MS, WhisperTurn, hearing_of
 
 pytestmark = pytest.mark.anyio
 
@@ -24,9 +24,9 @@ EN = hearing_of(SttOptions(language="en"), ("en", "de"), "", 5, False)
 class Model:
     """Hears word number n in the n-th 400 ms of a turn, where all of it lies in the window."""
 
-    def __init__(self, n_words: int = 1000) -> None:
+    def __init__(self, cost_s: float = 0.01) -> None:
         self.windows: list[tuple[Urgency, Window]] = []
-        self._n_words = n_words
+        self._cost_s = cost_s
 
     async def ask(self, urgency: Urgency, make: Callable[[], Window]) -> Hypothesis:
         await asyncio.sleep(0)
@@ -36,9 +36,9 @@ class Model:
         until_ms = window.from_ms + len(window.samples) // 16
         words = [
             TimedWord(f" w{n}", n * WORD_MS, (n + 1) * WORD_MS, 0.5)
-            for n in range(-(-window.from_ms // WORD_MS), min(until_ms // WORD_MS, self._n_words))
+            for n in range(-(-window.from_ms // WORD_MS), until_ms // WORD_MS)
         ]
-        return Hypothesis(tuple(words), "de", 0.9, 0.0, 0.0, cost_s=0.01)
+        return Hypothesis(tuple(words), "de", 0.9, 0.0, 0.0, cost_s=self._cost_s)
 
 
 def numbered(n: int) -> str:
@@ -115,6 +115,13 @@ async def test_speech_after_a_pause_is_heard() -> None:
     told = await follow(WhisperTurn(model.ask, EN), speech(2000, PAUSE, 2000, PAUSE, 100))
     check(told)
     assert [each.text for each in told if each.settled] == [numbered(5), numbered(10)]
+
+
+async def test_a_slow_model_gives_interims_more_rarely() -> None:
+    fast, slow = Model(), Model(cost_s=0.5)
+    for model in (fast, slow):
+        check(await follow(WhisperTurn(model.ask, EN), speech(10_000)))
+    assert len(slow.windows) <= 10_000 * DUTY / 500 + 2 < len(fast.windows) / 2
 
 
 async def test_without_interims_there_is_one_pass() -> None:

@@ -33,5 +33,5 @@ class Load:
         return self._busy_s / self._audio_s
 
     def room(self) -> int:
-        """How many more streams fit, were all to speak at once; 0 when full."""
-        return max(0, int(TARGET / self.cost) - self.streams)
+        """How many more streams fit, were all to speak at once; 0 when full. One fits on any machine."""
+        return max(0, max(1, int(TARGET / self.cost)) - self.streams)

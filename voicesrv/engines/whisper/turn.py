@@ -22,6 +22,8 @@ LONGEST_MS = 25_000
 SETTLE_BACK_MS = 1000
 AFTER_PAUSE_MS = 300
 """Audio after a pause that is taken for silence: the end then needs no pass of its own."""
+DUTY = 0.4
+"""Share of its time that a model may be busy with one turn's interims: where a pass is slow, they come more rarely."""
 MIN_MS = 300
 """Less speech than this is not looked at before the end of the turn."""
 SURE_LANGUAGE = 0.6
@@ -69,6 +71,7 @@ class WhisperTurn:
         self._shown: tuple[str, int] = ("", 0)
         self._failure: BaseException | None = None
         self._heard_until = 0  # samples of the turn that the last interim or settled transcript covers
+        self._wait_ms = float(hearing.every_ms)  # audio between two interims
         self.busy_s = 0.0
         """What the model has spent on it."""
 
@@ -83,7 +86,7 @@ class WhisperTurn:
                 elif self._ended:
                     yield await self._final()
                     return
-                elif self._hearing.interim and self._unheard_ms() >= self._hearing.every_ms:
+                elif self._hearing.interim and self._unheard_ms() >= self._wait_ms:
                     transcript = await self._interim()
                     if transcript is not None:
                         yield transcript
@@ -181,6 +184,7 @@ class WhisperTurn:
         finally:
             asking.cancel()  # what has not begun is not done
         self._heard_until = until
+        self._wait_ms = max(self._hearing.every_ms, hypothesis.cost_s * 1000 / DUTY)
         self._take(hypothesis)
         until_ms = until // _PER_MS
         words = self._agreement.update(hypothesis.words, self._from_ms, until_ms)
