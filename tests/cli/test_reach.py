@@ -3,15 +3,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.client.scripted import Peer, scripted
 from voicesrv.cli import reach
 from voicesrv.cli.reach import Server, is_voicesrv
+from voicesrv.client.events import Ready
 from voicesrv.errors import ConfigError
 
 pytestmark = pytest.mark.anyio
+
+MODELS = Path(__file__).parents[2] / "models"
 
 
 @asynccontextmanager
@@ -75,6 +79,22 @@ async def test_talks_to_the_server_that_runs_here(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(reach, "PORT", int(url.rpartition(":")[2]))
         async with Server(None, None, None).connected({"mode": "listen"}) as client:
             assert client.conversation == "c1"
+
+
+async def test_a_server_of_its_own_has_the_engines_that_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also by path, which no client may give to a server of somebody else's."""
+    nobody: Callable[[str, int], bool] = lambda host, port: False  # noqa: E731
+    monkeypatch.setattr(reach, "is_voicesrv", nobody)
+    tts = f"piper:{MODELS / 'micro-voice' / 'en_US-micro-low.onnx'}"
+    wanted = {"stt": f"whisper:{MODELS / 'micro-whisper'}", "tts": tts, "llm": "echo"}
+    async with Server(None, None, None).connected(wanted) as client:
+        await client.text("Stop.")
+        first = await anext(aiter(client))
+    assert isinstance(first, Ready)
+    assert (first.engines["stt"], first.engines["tts"]) == ("whisper", "piper")
+    assert "starting one for this conversation" in capsys.readouterr().err
 
 
 async def test_a_bad_address_is_a_setting_to_put_right() -> None:
