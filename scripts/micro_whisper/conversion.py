@@ -86,5 +86,6 @@ def _set(spec: Any, module: nn.Module) -> None:
 
 
 def _array(tensor: Any) -> npt.NDArray[np.float32]:
-    array: npt.NDArray[np.float32] = tensor.detach().float().numpy()
+    """A copy: CTranslate2 quantizes where the values lie."""
+    array: npt.NDArray[np.float32] = tensor.detach().float().numpy().copy()
     return array
