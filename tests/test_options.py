@@ -12,12 +12,22 @@ from hypothesis import strategies as st
 
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import Tool
-from voicesrv.options import MAX_INSTRUCTIONS, MAX_TOOLS, Options, bad_parameter, changed, names, to_int
+from voicesrv.options import (
+    MAX_INSTRUCTIONS,
+    MAX_KEYTERM,
+    MAX_KEYTERMS,
+    MAX_TOOLS,
+    Options,
+    bad_parameter,
+    changed,
+    names,
+    to_int,
+)
 
 WEATHER = {"name": "weather", "description": "Tells it.", "parameters": {"type": "object", "properties": {}}}
 
 FLAGS = ("interim", "interrupt", "words", "visemes")
-WAITS = ("endpointing_ms", "eager_ms")
+WAITS = ("endpointing_ms", "endpointing_max_ms", "eager_ms")
 MANY = "9" * 5000
 """More digits than Python turns into a number."""
 
@@ -45,6 +55,11 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("output_sample_rate", "22050", 22050),
     *same("agent", "default", "a-1_B", "x" * 64),
     *same("language", "en", "pt-BR", "zh-Hant-TW", "auto", "de-CH-1996"),
+    ("keyterms", [], ()),
+    ("keyterms", "", ()),
+    ("keyterms", "Anna, voicesrv ,,São Paulo", ("Anna", "voicesrv", "São Paulo")),
+    ("keyterms", ["Smith, John", " x "], ("Smith, John", "x")),
+    ("keyterms", ["x" * MAX_KEYTERM] * MAX_KEYTERMS, ("x" * MAX_KEYTERM,) * MAX_KEYTERMS),
     *same("stt", "auto", "whisper:base.en", "a/b@c+d", "x" * 128),
     *same("llm", "openai:gpt-4o"),
     *same("tts", "espeak"),
@@ -75,6 +90,16 @@ BAD: list[tuple[str, Any, str]] = [
     ),
     *bad("agent", "1–64 letters, digits, _ or -", "", "a b", "../x", "x" * 65, "é", "a\n", 1, None),
     *bad("language", "BCP-47", "", "e", "en_US", "english11", "en-", "en\n", "x" * 99, 1, None),
+    *bad("keyterms", f"a list of at most {MAX_KEYTERMS} terms", None, 1, {}, True, ["x"] * (MAX_KEYTERMS + 1)),
+    *bad(
+        "keyterms",
+        "keyterms[1]: ",
+        ["x", 1],
+        ["x", None],
+        ["x", "y" * (MAX_KEYTERM + 1)],
+        ["x", "a\nb"],
+        ["a", "b\x00"],
+    ),
     *bad(("stt", "llm", "tts"), "1–128 letters, digits or", "", "-x", "/etc/passwd", "a b", "x" * 129, "é", 1, None),
     *bad("voice", "1–128 letters, digits or", "-x", " ", "../../x", "x" * 129, None),
     *bad(FLAGS, "not one of true, false", "", "yes", "True", 1, 0, None, [], 1.0),
@@ -99,6 +124,8 @@ def test_good_values_are_in_force(name: str, given: Any, in_force: Any) -> None:
     before = Options()
     after = changed(before, {name: given})
     assert getattr(after, name) == in_force and type(getattr(after, name)) is type(in_force)
+    if name == "endpointing_ms":
+        after = dataclasses.replace(after, endpointing_max_ms=before.endpointing_max_ms)  # the test below
     assert dataclasses.replace(after, **{name: getattr(before, name)}) == before  # and nothing else has changed
 
 
@@ -117,6 +144,13 @@ def test_bad_values_are_named_with_what_is_allowed(name: str, given: Any, said: 
 def test_every_option_is_tried() -> None:
     assert {name for name, _, _ in GOOD} == {name for name, _, _ in BAD} == set(names())
     assert [field.name for field in dataclasses.fields(Options)] == list(names())
+
+
+def test_who_names_one_wait_gets_one_wait() -> None:
+    assert changed(Options(), {"endpointing_ms": 500}).endpointing_max_ms == 0
+    assert changed(Options(), {"endpointing_max_ms": 2000}).endpointing_ms == 300
+    both = changed(Options(), {"endpointing_ms": 500, "endpointing_max_ms": 2000})
+    assert (both.endpointing_ms, both.endpointing_max_ms) == (500, 2000)
 
 
 def test_one_bad_value_changes_nothing() -> None:

@@ -24,6 +24,9 @@ OUTPUT_SAMPLE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 MAX_INSTRUCTIONS = 32_000
 """Characters of ``instructions`` in one ``configure``."""
 MAX_TOOLS = 64
+MAX_KEYTERMS = 100
+MAX_KEYTERM = 64
+"""Characters of one of ``keyterms``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Options:
     agent: str = "default"
     language: str = "en"
     """BCP-47 tag, or ``auto``."""
+    keyterms: tuple[str, ...] = ()
+    """Names and terms that may be said, for recognisers that take them."""
     stt: str = "auto"
     llm: str = "auto"
     tts: str = "auto"
@@ -51,6 +56,9 @@ class Options:
     interim: bool = True
     endpointing_ms: int = 300
     """Silence that ends a turn; 0 leaves it to ``finalize``."""
+    endpointing_max_ms: int = 1500
+    """Silence that ends a turn whose words are plainly unfinished. Where it is no more than ``endpointing_ms`` there is
+    one wait whatever is said, and so for a client that names ``endpointing_ms`` alone."""
     eager_ms: int = 0
     """Silence after which a reply is prepared; 0 never does."""
     interrupt: bool = True
@@ -67,6 +75,7 @@ class Options:
         shown["tools"] = [
             {"name": t.name, "description": t.description, "parameters": dict(t.parameters)} for t in self.tools
         ]
+        shown["keyterms"] = list(self.keyterms)
         return shown
 
 
@@ -77,6 +86,8 @@ def changed(options: Options, changes: Mapping[str, Any]) -> Options:
         ClientError: ``bad_parameter``, naming the field, its value and what is allowed.
     """
     known = {name: check(name, changes[name]) for name, check in _CHECKS.items() if name in changes}
+    if "endpointing_ms" in known and "endpointing_max_ms" not in known:
+        known["endpointing_max_ms"] = 0  # who names one wait means that one
     return dataclasses.replace(options, **known)
 
 
@@ -166,6 +177,18 @@ def _text(name: str, value: Any) -> str:
     return value
 
 
+def _keyterms(name: str, value: Any) -> tuple[str, ...]:
+    """Take a list, or text in which commas part the terms, as a query string has it."""
+    terms = value.split(",") if isinstance(value, str) else value
+    if not isinstance(terms, list | tuple) or len(terms) > MAX_KEYTERMS:
+        raise bad_parameter(name, value, f"not a list of at most {MAX_KEYTERMS} terms")
+    for i, term in enumerate(terms):
+        # What is no letter of any script could end a recogniser's prompt, or the line of a log.
+        if not isinstance(term, str) or len(term) > MAX_KEYTERM or not term.isprintable():
+            raise bad_parameter(f"{name}[{i}]", term, f"not text of at most {MAX_KEYTERM} characters on one line")
+    return tuple(term.strip() for term in terms if term.strip())
+
+
 def _tools(name: str, value: Any) -> tuple[Tool, ...]:
     if not isinstance(value, list) or len(value) > MAX_TOOLS:
         raise bad_parameter(name, value, f"not a list of at most {MAX_TOOLS} functions")
@@ -204,12 +227,14 @@ _CHECKS: Mapping[str, Check] = {
     "output_sample_rate": _one_of_numbers(*OUTPUT_SAMPLE_RATES),
     "agent": _matching(r"[A-Za-z0-9_-]{1,64}", "a name of 1–64 letters, digits, _ or -"),
     "language": _matching(r"auto|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}", "a BCP-47 tag such as en or pt-BR, or auto"),
+    "keyterms": _keyterms,
     "stt": _name,
     "llm": _name,
     "tts": _name,
     "voice": _matching(rf"({_NAME})?", "a name of 1–128 letters, digits or _.:/+@-"),
     "interim": _boolean,
     "endpointing_ms": _silence,
+    "endpointing_max_ms": _silence,
     "eager_ms": _silence,
     "interrupt": _boolean,
     "words": _boolean,

@@ -17,6 +17,7 @@ from voicesrv.conversation.endpointing import (
     EndpointingOptions,
     SpeechEnded,
     SpeechEvent,
+    SpeechLikelyEnded,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
@@ -38,6 +39,8 @@ def ms(event: SpeechEvent) -> tuple[Any, ...]:
             return "started", start // 16, at // 16
         case SpeechPaused(last_speech, at):
             return "paused", last_speech // 16, at // 16
+        case SpeechLikelyEnded(last_speech, at):
+            return "likely", last_speech // 16, at // 16
         case SpeechResumed(at):
             return "resumed", at // 16
         case SpeechEnded(last_speech, at, cause):
@@ -48,8 +51,8 @@ def levels(pattern: str) -> NDArray[np.float32]:
     return np.array([LEVELS[character] for character in pattern], np.float32)
 
 
-def heard(pattern: str, *, endpointing_ms: int = 100, eager_ms: int = 0) -> list[tuple[Any, ...]]:
-    endpointer = Endpointer(FRAME, OPTIONS, endpointing_ms=endpointing_ms, eager_ms=eager_ms)
+def heard(pattern: str, *, endpointing_ms: int = 100, eager_ms: int = 0, pause_ms: int = 0) -> list[tuple[Any, ...]]:
+    endpointer = Endpointer(FRAME, OPTIONS, endpointing_ms=endpointing_ms, eager_ms=eager_ms, pause_ms=pause_ms)
     return [ms(event) for event in endpointer.push(levels(pattern))]
 
 
@@ -116,15 +119,30 @@ def test_turns_follow_each_other() -> None:
 
 
 def test_a_pause_comes_before_the_end() -> None:
-    assert heard("#####..........", eager_ms=40)[1:] == [("paused", 50, 90), ("silence", 50, 150)]
+    events = [("paused", 50, 90), ("likely", 50, 90), ("silence", 50, 150)]
+    assert heard("#####..........", eager_ms=40)[1:] == events
+
+
+def test_words_may_be_asked_for_before_the_end_is_likely_and_never_later() -> None:
+    def after(**waits: int) -> list[tuple[Any, ...]]:
+        return heard("#####..........", **waits)[1:-1]
+
+    assert after(pause_ms=40) == [("paused", 50, 90)]
+    assert after(pause_ms=40, eager_ms=70) == [("paused", 50, 90), ("likely", 50, 120)]
+    assert after(pause_ms=90, eager_ms=40) == [("paused", 50, 90), ("likely", 50, 90)]
+    assert after(pause_ms=100) == []
 
 
 def test_speech_after_a_pause_resumes() -> None:
-    assert heard("#####......####....", eager_ms=40)[1:] == [("paused", 50, 90), ("resumed", 140), ("paused", 150, 190)]
+    assert heard("#####......####....", eager_ms=40)[1:] == [
+        *(("paused", 50, 90), ("likely", 50, 90), ("resumed", 140)),
+        *(("paused", 150, 190), ("likely", 150, 190)),
+    ]
 
 
 def test_a_click_after_a_pause_resumes_nothing() -> None:
-    assert heard("#####......#....", eager_ms=40)[1:] == [("paused", 50, 90), ("silence", 50, 150)]
+    events = [("paused", 50, 90), ("likely", 50, 90), ("silence", 50, 150)]
+    assert heard("#####......#....", eager_ms=40)[1:] == events
 
 
 def test_speech_before_the_pause_needs_no_resuming() -> None:
@@ -137,7 +155,7 @@ def test_no_pause_without_time_for_it(eager_ms: int) -> None:
 
 
 def test_push_to_talk_pauses_but_does_not_end() -> None:
-    assert heard("#####" + "." * 90, endpointing_ms=0, eager_ms=40)[1:] == [("paused", 50, 90)]
+    assert heard("#####" + "." * 90, endpointing_ms=0, pause_ms=40)[1:] == [("paused", 50, 90)]
 
 
 # --- cutting ------------------------------------------------------------------------------------
@@ -189,7 +207,9 @@ def test_waits_can_change_in_an_open_turn() -> None:
     endpointer = Endpointer(FRAME, OPTIONS, endpointing_ms=0)
     endpointer.push(levels("#####" + "." * 20))
     endpointer.set_waits(300, 230)
-    assert [ms(event) for event in endpointer.push(levels("." * 10))] == [("paused", 50, 280), ("silence", 50, 350)]
+    assert [ms(event) for event in endpointer.push(levels("." * 10))] == [
+        *(("paused", 50, 280), ("likely", 50, 280), ("silence", 50, 350))
+    ]
 
 
 def test_waits_that_shrink_below_the_silence_so_far_end_the_turn_once() -> None:
@@ -198,6 +218,31 @@ def test_waits_that_shrink_below_the_silence_so_far_end_the_turn_once() -> None:
     endpointer.set_waits(100, 0)
     assert [ms(event) for event in endpointer.push(levels("#####"))] == [("silence", 50, 270)]
     assert [ms(event) for event in endpointer.push(levels("#"))] == [("started", 270, 320)]
+
+
+def test_an_open_turn_may_be_given_a_wait_of_its_own() -> None:
+    endpointer = Endpointer(FRAME, OPTIONS, endpointing_ms=100)
+    endpointer.push(levels("#####" + "." * 8))
+    endpointer.wait(200)
+    assert [ms(event) for event in endpointer.push(levels("." * 12))] == [("silence", 50, 250)]
+    endpointer.wait(200)  # no turn is open: nothing to hold
+    assert [ms(event) for event in endpointer.push(levels("#####" + "." * 10))] == [
+        *(("started", 250, 300), ("silence", 300, 400))
+    ]
+
+
+def test_a_wait_that_is_over_already_ends_the_turn_at_once() -> None:
+    endpointer = Endpointer(FRAME, OPTIONS, endpointing_ms=200)
+    endpointer.push(levels("#####" + "." * 12))
+    endpointer.wait(100)
+    assert [ms(event) for event in endpointer.push(levels("."))] == [("silence", 50, 180)]
+
+
+def test_a_wait_ends_no_turn_that_only_finalize_ends() -> None:
+    endpointer = Endpointer(FRAME, OPTIONS, endpointing_ms=0)
+    endpointer.push(levels("#####"))
+    endpointer.wait(50)
+    assert endpointer.push(levels("." * 20)) == ()
 
 
 def test_heard_counts_every_frame() -> None:
@@ -215,14 +260,14 @@ def test_nothing_is_the_same_nothing_every_time() -> None:
 # --- any stream ---------------------------------------------------------------------------------
 
 STREAMS = st.text(alphabet="..--####", max_size=400)
-WAITS = st.tuples(st.sampled_from([0, 50, 100, 200]), st.sampled_from([0, 20, 60, 150]))
+WAITS = st.tuples(*map(st.sampled_from, ([0, 50, 100, 200], [0, 20, 60, 150], [0, 20, 80])))
 
 
 @given(STREAMS, WAITS, st.lists(st.integers(0, 40), max_size=12))
-def test_any_split_gives_the_same_events(pattern: str, waits: tuple[int, int], sizes: list[int]) -> None:
+def test_any_split_gives_the_same_events(pattern: str, waits: tuple[int, int, int], sizes: list[int]) -> None:
     stream = levels(pattern)
-    whole = Endpointer(FRAME, OPTIONS, endpointing_ms=waits[0], eager_ms=waits[1])
-    pieces = Endpointer(FRAME, OPTIONS, endpointing_ms=waits[0], eager_ms=waits[1])
+    whole = Endpointer(FRAME, OPTIONS, endpointing_ms=waits[0], eager_ms=waits[1], pause_ms=waits[2])
+    pieces = Endpointer(FRAME, OPTIONS, endpointing_ms=waits[0], eager_ms=waits[1], pause_ms=waits[2])
     events = [event for part in np.split(stream, np.cumsum(sizes)) for event in pieces.push(part)]
     assert events == list(whole.push(stream))
     assert pieces.heard == whole.heard == len(pattern) * FRAME
@@ -230,12 +275,12 @@ def test_any_split_gives_the_same_events(pattern: str, waits: tuple[int, int], s
 
 
 @given(STREAMS, WAITS)
-def test_events_of_any_stream_make_sense(pattern: str, waits: tuple[int, int]) -> None:
-    endpointer = Endpointer(FRAME, OPTIONS, endpointing_ms=waits[0], eager_ms=waits[1])
+def test_events_of_any_stream_make_sense(pattern: str, waits: tuple[int, int, int]) -> None:
+    endpointer = Endpointer(FRAME, OPTIONS, endpointing_ms=waits[0], eager_ms=waits[1], pause_ms=waits[2])
     events: Sequence[SpeechEvent] = endpointer.push(levels(pattern))
     if ended := endpointer.end(EndCause.CLOSE):
         events = [*events, ended]
-    open_since, paused, last_at, last_end = -1, False, 0, 0
+    open_since, paused, likely, last_at, last_end = -1, False, False, 0, 0
     for event in events:
         assert event.at >= last_at
         last_at = event.at
@@ -249,14 +294,18 @@ def test_events_of_any_stream_make_sense(pattern: str, waits: tuple[int, int]) -
                 assert open_since <= last_speech < at
                 assert not paused
                 paused = True
+            case SpeechLikelyEnded(last_speech, at):
+                assert open_since <= last_speech < at
+                assert paused and not likely
+                likely = True
             case SpeechResumed():
                 assert paused
-                paused = False
+                paused = likely = False
             case SpeechEnded(last_speech, at, cause):
                 assert 0 <= open_since <= last_speech <= at
                 assert at - open_since <= OPTIONS.max_turn_ms * 16
                 assert cause is not EndCause.SILENCE or at - last_speech >= waits[0] * 16
-                open_since, paused, last_end = -1, False, at
+                open_since, paused, likely, last_end = -1, False, False, at
     assert open_since < 0
 
 

@@ -20,6 +20,7 @@ from voicesrv.conversation.listener import (
     PRE_ROLL_MS,
     Ended,
     Heard,
+    LikelyEnded,
     Listener,
     Noticed,
     Paused,
@@ -54,6 +55,7 @@ class Turn:
     started: Started
     samples: list[int] = field(default_factory=list)
     pauses: list[tuple[int, int]] = field(default_factory=list)  # at_ms, and the audio given before it
+    n_asked: int = 0
     resumes: list[int] = field(default_factory=list)
     ended: Ended | None = None
 
@@ -72,7 +74,10 @@ def turns_of(noticed: Sequence[Noticed]) -> list[Turn]:
             case Heard(samples=samples):
                 assert samples.dtype == np.int16 and len(samples)
                 turn.samples += samples.tolist()
-            case Paused(at_ms=at_ms):
+            case Paused():
+                turn.n_asked += 1
+            case LikelyEnded(at_ms=at_ms):
+                assert turn.n_asked == len(turn.pauses) + 1  # what was said is asked for first
                 turn.pauses.append((at_ms, len(turn.samples)))
             case Resumed(at_ms=at_ms):
                 turn.resumes.append(at_ms)

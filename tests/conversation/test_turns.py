@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import pytest
 
 from tests.conversation.stage import Player, stage
-from voicesrv.engines.base import Pause, Samples, SttOptions, Transcript
+from voicesrv.engines.base import Pause, Samples, SttCapabilities, SttOptions, Transcript
 from voicesrv.errors import ClientError, Code, EngineUnavailable
 from voicesrv.events import (
     AppendAudio,
@@ -131,6 +131,67 @@ async def test_no_end_is_likely_before_anything_was_understood() -> None:
         user.pause(600)
         await user.out.get(TurnEnded)
         assert life(user) == ["TurnStarted", "TurnEnded"]
+
+
+@pytest.mark.parametrize(
+    ("text", "punctuates", "options", "silence_ms"),
+    [
+        ("a coffee and", False, {}, 1500),
+        ("A coffee and", True, {}, 1500),
+        ("a coffee", False, {}, 300),
+        ("A coffee", True, {}, 680),
+        ("A coffee.", True, {}, 300),
+        ("Einen Kaffee und", True, {"language": "de"}, 1500),
+        ("a coffee and", False, {"endpointing_ms": 300}, 300),
+        ("a coffee and", False, {"endpointing_ms": 200, "endpointing_max_ms": 500}, 500),
+        ("a coffee and", False, {"mode": "listen", "interim": False}, 1500),
+    ],
+)
+async def test_what_was_said_decides_how_long_a_silence_ends_the_turn(
+    text: str, punctuates: bool, options: dict[str, object], silence_ms: int
+) -> None:
+    async with stage() as it:
+        it.stt.texts = [text]
+        it.stt.capabilities = SttCapabilities(punctuates=punctuates)
+        user = await it.join(**options)
+        user.speak(600)
+        user.pause(180)
+        await asyncio.sleep(1)  # the recogniser answers
+        user.pause(silence_ms - 180 - 20)
+        await asyncio.sleep(1)
+        assert not user.out.of(TurnEnded)
+        user.pause(20)
+        ended = await user.out.get(TurnEnded)
+        assert (ended.text, ended.cause, ended.end_ms) == (text, EndCause.SILENCE, 600)
+
+
+async def test_the_wait_is_that_of_the_last_words() -> None:
+    async with stage() as it:
+        it.stt.settled_text = lambda text: "a coffee and"
+        user = await it.join()
+        user.speak(600)
+        user.pause(200)
+        await asyncio.sleep(1)
+        user.pause(500)
+        it.stt.settled_text = lambda text: "a coffee and a cake"
+        user.speak(400)
+        user.pause(200)
+        await asyncio.sleep(1)
+        assert len(user.out.of(TurnStarted)) == 1 and not user.out.of(TurnEnded)
+        user.pause(100)
+        await user.out.get(TurnEnded)
+
+
+async def test_a_reply_is_prepared_once_the_silence_is_long_enough_though_the_words_came_before() -> None:
+    async with stage() as it:
+        user = await it.join(endpointing_ms=400, endpointing_max_ms=1200, eager_ms=300, interim=False)
+        user.speak(600)
+        user.pause(260)
+        await asyncio.sleep(1)
+        assert life(user) == ["TurnStarted"]
+        user.pause(60)
+        assert life(user) == ["TurnStarted", "TurnLikelyEnded"]
+        assert user.out.of(TurnLikelyEnded)[0].at_ms == 900
 
 
 async def test_what_the_recogniser_tells_is_passed_on_where_it_is_wanted() -> None:

@@ -20,7 +20,18 @@ Stt = Annotated[str | None, typer.Option(help="Recogniser; see voicesrv engines.
 Llm = Annotated[str | None, typer.Option(help="Language model: an engine, or PROVIDER:MODEL.")]
 Tts = Annotated[str | None, typer.Option(help="Synthesiser.")]
 EndpointingMs = Annotated[
-    int, typer.Option(min=0, help="Silence that ends a turn; 0 leaves it to the end of the input.")
+    int | None,
+    typer.Option(
+        min=0,
+        help="Silence that ends a turn, whatever is said; 0 leaves it to the end of the input; else the server's.",
+    ),
+]
+EndpointingMaxMs = Annotated[
+    int | None,
+    typer.Option(min=0, help="Silence that ends a turn whose words are unfinished; else the server's choice."),
+]
+Keyterms = Annotated[
+    str | None, typer.Option(metavar="TERM,…", help="Names and terms that may be said, for recognisers that take them.")
 ]
 EagerMs = Annotated[int, typer.Option(min=0, help="Silence after which a reply is prepared; 0 never does.")]
 Interrupt = Annotated[bool, typer.Option("--interrupt/--no-interrupt", help="Whether speech stops a reply.")]

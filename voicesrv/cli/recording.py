@@ -68,7 +68,7 @@ async def transcribe(
     waiting: asyncio.Queue[asyncio.Task[Turn] | None] = asyncio.Queue(parallel)
 
     async def read() -> int:
-        listener = Listener(vad, Options(mode="listen", endpointing_ms=_ENDPOINTING_MS))
+        listener = Listener(vad, Options(mode="listen", endpointing_ms=_ENDPOINTING_MS, endpointing_max_ms=0))
         n_samples = 0
         started = Started(0, 0)
         audio: list[Samples] = []

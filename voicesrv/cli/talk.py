@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from voicesrv.cli.choices import Agent, EagerMs, EndpointingMs, Interrupt, Language, Llm, Stt, Token, Tts, Url, Voice
+from voicesrv.cli.choices import (
+    Agent,
+    EagerMs,
+    EndpointingMaxMs,
+    EndpointingMs,
+    Interrupt,
+    Keyterms,
+    Language,
+    Llm,
+    Stt,
+    Token,
+    Tts,
+    Url,
+    Voice,
+)
 from voicesrv.cli.start import ConfigFile
 
 
@@ -25,7 +39,9 @@ def talk(
     stt: Stt = None,
     llm: Llm = None,
     tts: Tts = None,
-    endpointing_ms: EndpointingMs = 300,
+    keyterms: Keyterms = None,
+    endpointing_ms: EndpointingMs = None,
+    endpointing_max_ms: EndpointingMaxMs = None,
     eager_ms: EagerMs = 0,
     interrupt: Interrupt = True,
     config: ConfigFile = None,
@@ -42,7 +58,9 @@ def talk(
         "stt": stt,
         "llm": llm,
         "tts": tts,
+        "keyterms": keyterms,
         "endpointing_ms": endpointing_ms,
+        "endpointing_max_ms": endpointing_max_ms,
         "eager_ms": eager_ms,
         "interrupt": interrupt,
     }

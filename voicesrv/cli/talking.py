@@ -18,6 +18,7 @@ from voicesrv.cli.ticks import Ticks
 from voicesrv.client import VoiceClient
 from voicesrv.client.events import Audio, Clear, ReplyEnd, ReplyStart, ServerError, ServerEvent, TurnEnd, TurnStart
 from voicesrv.client.protocol import OptionValue
+from voicesrv.options import Options
 
 MESSAGE_MS = 20
 _MESSAGE_BYTES = 32 * MESSAGE_MS  # 16 kHz linear16
@@ -60,8 +61,14 @@ async def talk_to(
         async with server.connected(options) as client:
             screen = screen_for(Console())
             stack.enter_context(screen)
-            talk = Talk(client, screen.show, sound, int(options["endpointing_ms"] or 0))
+            talk = Talk(client, screen.show, sound, _wait_ms(options))
             await talk.run(talk.recordings(files) if mic is None else aiter(mic))
+
+
+def _wait_ms(options: Mapping[str, OptionValue | None]) -> int:
+    """The silence that ends a turn; one that may be held longer is open, and waited for."""
+    named = options.get("endpointing_ms")
+    return Options().endpointing_ms if named is None else int(named)
 
 
 @dataclass(slots=True)

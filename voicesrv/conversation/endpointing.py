@@ -1,4 +1,4 @@
-"""Speech probability, frame by frame -> speech started, paused, resumed, ended.
+"""Speech probability, frame by frame -> speech started, paused, likely ended, resumed, ended.
 
 Pure: the clock is the count of samples pushed, at 16 kHz, so the same audio gives the same events
 however it was cut into messages.
@@ -50,7 +50,16 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """``eager_ms`` of silence: the turn has likely ended."""
+    """``pause_ms`` of silence, or ``eager_ms`` if that is less: what was said so far is worth knowing."""
+
+    last_speech: int
+    """Where its last speech frame ends."""
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLikelyEnded:
+    """``eager_ms`` of silence: the turn has likely ended. A ``SpeechPaused`` came before it."""
 
     last_speech: int
     """Where its last speech frame ends."""
@@ -75,7 +84,7 @@ class SpeechEnded:
     """``SILENCE`` or ``TIMEOUT``, or what ``Endpointer.end`` was given."""
 
 
-SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed | SpeechEnded
+SpeechEvent = SpeechStarted | SpeechPaused | SpeechLikelyEnded | SpeechResumed | SpeechEnded
 
 _NOTHING: tuple[SpeechEvent, ...] = ()
 
@@ -89,6 +98,8 @@ class _Phase(enum.Enum):
     """In a turn, and silent since ``last_speech``."""
     PAUSED = enum.auto()
     """The same, and ``SpeechPaused`` has been said."""
+    LIKELY_ENDED = enum.auto()
+    """The same, and ``SpeechLikelyEnded`` has been said."""
 
 
 class Endpointer:
@@ -103,8 +114,9 @@ class Endpointer:
     Args:
         frame_samples: samples behind each probability.
         options: thresholds and times that are set once.
-        endpointing_ms: silence that ends a turn; 0 leaves it to ``end``.
-        eager_ms: silence that makes the end likely; 0 never does, nor does more than ``endpointing_ms``.
+        endpointing_ms: silence that ends a turn, unless ``wait`` says otherwise; 0 leaves it to ``end``.
+        eager_ms: silence that makes the end likely; 0 never does, nor does more than what ends the turn.
+        pause_ms: silence after which the text so far is wanted; 0: not before the end is likely.
 
     Waits are rounded up to whole frames.
     """
@@ -116,6 +128,7 @@ class Endpointer:
         *,
         endpointing_ms: int = 300,
         eager_ms: int = 0,
+        pause_ms: int = 0,
     ) -> None:
         self.heard = 0
         """Samples pushed so far."""
@@ -133,17 +146,23 @@ class Endpointer:
         """Where the run began that may become speech; -1 while there is none."""
         self._run_speech = 0
         self._run_end = 0
-        self.set_waits(endpointing_ms, eager_ms)
+        self.set_waits(endpointing_ms, eager_ms, pause_ms)
 
     @property
     def speaking(self) -> bool:
         """Whether a turn is open."""
         return self._phase is not _Phase.SILENT
 
-    def set_waits(self, endpointing_ms: int, eager_ms: int) -> None:
+    def set_waits(self, endpointing_ms: int, eager_ms: int, pause_ms: int = 0) -> None:
         """Change the waits from the next frame on, in an open turn too; 0 is never."""
-        self._endpointing = ms_to_samples(endpointing_ms, INPUT_RATE)
+        self._endpointing = self._wait = ms_to_samples(endpointing_ms, INPUT_RATE)
         self._eager = ms_to_samples(eager_ms, INPUT_RATE)
+        self._pause = ms_to_samples(min(pause_ms or eager_ms, eager_ms or pause_ms), INPUT_RATE)
+
+    def wait(self, silence_ms: int) -> None:
+        """Have so much silence end the open turn, until told otherwise; nothing where ``end`` alone ends turns."""
+        if self._endpointing:
+            self._wait = ms_to_samples(silence_ms, INPUT_RATE)
 
     def push(self, probabilities: NDArray[np.float32]) -> Sequence[SpeechEvent]:
         """Take the next frames, all those of a message at once.
@@ -203,8 +222,9 @@ class Endpointer:
     def _begin_speech(self, events: list[SpeechEvent]) -> None:
         if self._phase is _Phase.SILENT:
             self._turn_start = self._run_start
+            self._wait = self._endpointing
             events.append(SpeechStarted(self._run_start, self.heard))
-        elif self._phase is _Phase.PAUSED:
+        elif self._phase in (_Phase.PAUSED, _Phase.LIKELY_ENDED):
             events.append(SpeechResumed(self.heard))
         self._phase = _Phase.SPEAKING
         self._last_speech = self.heard
@@ -220,11 +240,15 @@ class Endpointer:
                 self._begin_speech(events)
         elif self._phase is not _Phase.SPEAKING:
             silence = (self.heard if self._run_start < 0 else self._run_start) - self._last_speech
-            if self._endpointing and silence >= self._endpointing:
+            if self._wait and silence >= self._wait:
                 events.append(self._ended(EndCause.SILENCE))
-            elif self._eager and silence >= self._eager and self._phase is _Phase.SILENCE:
+                return
+            if self._phase is _Phase.SILENCE and self._pause and silence >= self._pause:
                 self._phase = _Phase.PAUSED
                 events.append(SpeechPaused(self._last_speech, self.heard))
+            if self._phase is _Phase.PAUSED and self._eager and silence >= self._eager:
+                self._phase = _Phase.LIKELY_ENDED
+                events.append(SpeechLikelyEnded(self._last_speech, self.heard))
 
     def _ended(self, cause: EndCause) -> SpeechEnded:
         """Close the turn; a run within it was heard as part of it."""

@@ -19,13 +19,24 @@ from voicesrv.audio.encodings import SAMPLE_BYTES
 from voicesrv.audio.framing import Framer
 from voicesrv.audio.pcm import INPUT_RATE, Samples, ms_to_samples, samples_to_ms
 from voicesrv.audio.stream import InputDecoder
-from voicesrv.conversation.endpointing import Endpointer, SpeechEnded, SpeechPaused, SpeechResumed, SpeechStarted
+from voicesrv.conversation.endpointing import (
+    Endpointer,
+    SpeechEnded,
+    SpeechLikelyEnded,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+)
 from voicesrv.engines.base import Vad
 from voicesrv.events import EndCause
 from voicesrv.options import Options
 
 PRE_ROLL_MS = 300
 """Audio from before the speech that a turn begins with: a detector opens late on soft onsets."""
+PAUSE_SHARE = 0.6
+PAUSE_MS = 250
+"""Where words decide how long a silence may be, they are asked for after this share of the shortest wait, and no later:
+at 300 ms of it that leaves a recogniser 128 ms, which its final text would have taken anyway after the end."""
 KEPT_MS = 1500
 """Audio that is kept while nobody speaks: the pre-roll, and all that a start may lie back."""
 BLOCK_SAMPLES = INPUT_RATE // 100
@@ -51,7 +62,12 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """The turn has likely ended."""
+    """The turn may have ended: what was said so far is worth knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LikelyEnded:
+    """The turn has likely ended; a ``Paused`` came before it."""
 
     at_ms: int
 
@@ -72,7 +88,7 @@ class Ended:
     cause: EndCause
 
 
-Noticed = Started | Heard | Paused | Resumed | Ended
+Noticed = Started | Heard | Paused | LikelyEnded | Resumed | Ended
 
 
 class Listener:
@@ -87,7 +103,10 @@ class Listener:
         self._stream = vad.open()
         self._framer = Framer(vad.frame_samples)
         self._endpointer = Endpointer(
-            vad.frame_samples, endpointing_ms=options.endpointing_ms, eager_ms=options.eager_ms
+            vad.frame_samples,
+            endpointing_ms=options.endpointing_ms,
+            eager_ms=options.eager_ms,
+            pause_ms=_pause_ms(options),
         )
         self._recent: deque[tuple[int, Samples]] = deque()  # (position of the first sample, samples)
         self._position = 0  # samples decoded
@@ -126,8 +145,12 @@ class Listener:
             self._bytes_per_ms = _bytes_per_ms(*new)
             self._decoder = InputDecoder(*new)
         self._options = options
-        self._endpointer.set_waits(options.endpointing_ms, options.eager_ms)
+        self._endpointer.set_waits(options.endpointing_ms, options.eager_ms, _pause_ms(options))
         return noticed
+
+    def wait(self, silence_ms: int) -> None:
+        """Have so much silence end the open turn, until told otherwise."""
+        self._endpointer.wait(silence_ms)
 
     def rejoin(self) -> None:
         """The client comes back and sends on from ``received_ms``: half a sample that it sent before is dropped."""
@@ -170,7 +193,9 @@ class Listener:
                         noticed.append(Started(self._ms(start), self._ms(self._given)))
                     case SpeechPaused(at=at):
                         self._give(noticed, at)
-                        noticed.append(Paused(self._ms(at)))
+                        noticed.append(Paused())
+                    case SpeechLikelyEnded(at=at):
+                        noticed.append(LikelyEnded(self._ms(at)))
                     case SpeechResumed(at=at):
                         noticed.append(Resumed(self._ms(at)))
                     case SpeechEnded():
@@ -210,6 +235,13 @@ class Listener:
         keep_from = self._position - ms_to_samples(KEPT_MS, INPUT_RATE)
         while self._recent[0][0] + len(self._recent[0][1]) <= keep_from:
             self._recent.popleft()
+
+
+def _pause_ms(options: Options) -> int:
+    """When the text so far is asked for, so that it is there before the shortest wait is over."""
+    if not 0 < options.endpointing_ms < options.endpointing_max_ms:
+        return 0
+    return min(round(options.endpointing_ms * PAUSE_SHARE), PAUSE_MS)
 
 
 def _bytes_per_ms(encoding: str, sample_rate: int, channels: int) -> float:

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterable
 
 from voicesrv import metrics
-from voicesrv.conversation import clock
+from voicesrv.conversation import clock, turn_end
 from voicesrv.conversation.floor import Floor, Room
-from voicesrv.conversation.listener import Ended, Heard, Noticed, Paused, Resumed, Started
+from voicesrv.conversation.listener import Ended, Heard, LikelyEnded, Noticed, Paused, Resumed, Started
 from voicesrv.conversation.participant import OpenTurn, Participant
 from voicesrv.conversation.reply import TurnTiming
 from voicesrv.conversation.user_turn import UserTurn
@@ -70,10 +70,12 @@ class Turns:
                 participant.turns[-1].turn.audio.append(samples)
             case Started():
                 self._open_turn(participant, noticed)
-            case Paused(at_ms=at_ms):
+            case Paused():
+                participant.turns[-1].turn.pause()
+            case LikelyEnded(at_ms=at_ms):
                 turn = participant.turns[-1].turn
-                turn.paused_at_ms = at_ms
-                turn.audio.pause()
+                turn.likely_ended_at_ms = at_ms
+                self._prepare(participant, turn)
             case Resumed(at_ms=at_ms):
                 self._resume_turn(participant, at_ms)
             case Ended():
@@ -87,7 +89,7 @@ class Turns:
             started.start_ms,
             started.audio_from_ms,
             participant.setup.stt,
-            SttOptions(language=options.language, interim=options.interim),
+            SttOptions(options.language, options.interim, keyterms=options.keyterms),
             lambda turn, transcript: self._update_turn(participant, turn, transcript),
         )
         open_turn = OpenTurn(turn, has_floor=options.mode != "listen")
@@ -101,8 +103,7 @@ class Turns:
 
     def _resume_turn(self, participant: Participant, at_ms: int) -> None:
         turn = participant.turns[-1].turn
-        turn.paused_at_ms = None
-        turn.audio.resume()
+        turn.resume()
         if turn.likely_ended:
             turn.likely_ended = False
             self._tell_turn(participant, turn, TurnResumed(turn.number, at_ms))
@@ -112,15 +113,36 @@ class Turns:
         if participant.options.interim and turn.is_news(transcript):
             words = transcript.words if participant.options.words else ()
             self._tell_turn(participant, turn, TurnUpdated(turn.number, transcript.text, transcript.stable, words))
-        if not transcript.settled or turn.paused_at_ms is None or turn.likely_ended or not transcript.text:
+        answers_pause = transcript.settled and turn.paused
+        if participant.turns[-1].turn is turn and (answers_pause or turn.settled is None):
+            self._wait(participant, transcript)
+        if answers_pause:
+            turn.settled = transcript
+            self._prepare(participant, turn)
+
+    def _wait(self, participant: Participant, transcript: Transcript) -> None:
+        """Have the silence that ends the turn fit what was said."""
+        options = participant.options
+        wait_ms = turn_end.wait_ms(
+            transcript.text,
+            transcript.language or options.language,
+            options.endpointing_ms,
+            options.endpointing_max_ms,
+            punctuated=participant.setup.stt.capabilities.punctuates,
+        )
+        participant.listener.wait(wait_ms)
+
+    def _prepare(self, participant: Participant, turn: UserTurn) -> None:
+        """Begin a reply early, where the end is likely and it is known what to reply to."""
+        settled, at_ms = turn.settled, turn.likely_ended_at_ms
+        if settled is None or at_ms is None or turn.likely_ended or not settled.text:
             return
         if participant.options.mode == "listen" or participant.turns[0].turn is not turn:
             return
         if self._floor.may_prepare():
             turn.likely_ended = True
-            told = TurnLikelyEnded(turn.number, transcript.text, transcript.confidence, turn.paused_at_ms)
-            self._tell_turn(participant, turn, told)
-            self._floor.turn_paused(participant, turn.number, transcript.text)
+            self._tell_turn(participant, turn, TurnLikelyEnded(turn.number, settled.text, settled.confidence, at_ms))
+            self._floor.turn_paused(participant, turn.number, settled.text)
 
     async def _follow_turn(self, participant: Participant, open_turn: OpenTurn) -> None:
         turn = open_turn.turn

@@ -49,8 +49,12 @@ class UserTurn:
         self.audio = TurnAudio()
         self.likely_ended = False
         """Whether ``turn.eager_end`` was told and not taken back."""
-        self.paused_at_ms: int | None = None
-        """Since when the user may have finished; None while speech goes on."""
+        self.paused = False
+        """Whether nothing has been said for a while."""
+        self.settled: Transcript | None = None
+        """What was said before the pause, as soon as that is known."""
+        self.likely_ended_at_ms: int | None = None
+        """Since when the silence is long enough for an early reply; None while it is not."""
         self.failed = False
         """Whether no engine could finish it; the text is then what was understood before."""
         self._stt = stt
@@ -61,6 +65,18 @@ class UserTurn:
         self._shown = ("", 0)
         self._last = Transcript(text="", confidence=0.0)
         self._deadline: asyncio.Timeout | None = None  # of the attempt that is under way
+
+    def pause(self) -> None:
+        """The user may have finished: ask what was said so far."""
+        self.paused = True
+        self.audio.pause()
+
+    def resume(self) -> None:
+        """The user had not."""
+        self.paused = False
+        self.settled = None
+        self.likely_ended_at_ms = None
+        self.audio.resume()
 
     def end(self) -> None:
         """No more audio will come: the final transcript is due."""

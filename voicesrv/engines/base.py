@@ -122,6 +122,8 @@ class SttOptions:
     """Whether transcripts before the final one are wanted."""
     interim_every_ms: int = 250
     """Speech between two interim transcripts; an engine under load may stretch it."""
+    keyterms: tuple[str, ...] = ()
+    """Names and terms that may be said; an engine without ``SttCapabilities.keyterms`` leaves them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,10 @@ class SttCapabilities:
     interim: bool = True
     words: bool = True
     detects_language: bool = False
+    keyterms: bool = False
+    """Whether it takes ``SttOptions.keyterms``."""
+    punctuates: bool = False
+    """Whether its text has full stops, so that the lack of one tells that the speaker goes on."""
 
 
 class Stt(Engine, Protocol):

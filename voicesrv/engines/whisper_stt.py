@@ -52,7 +52,7 @@ class WhisperSttOptions:
     final_beam: int = 5
     """Beam of the final pass, 1-10; interim passes are greedy."""
     hotwords: str = ""
-    """Names and terms that may be expected."""
+    """Names and terms that may be expected of anybody, before those that a client names."""
     window: str = "auto"
     """``full``: each pass is padded to 30 s, as Whisper was trained; ``short``: to the next second, which costs a tenth
     for a short turn; ``auto``: short where the model says that it was trained for it (``short_windows`` in its
@@ -88,7 +88,7 @@ class WhisperStt:
     Options = WhisperSttOptions
 
     def __init__(self, model: str = "", options: WhisperSttOptions = WhisperSttOptions()) -> None:
-        self.capabilities = SttCapabilities()
+        self.capabilities = SttCapabilities(keyterms=True, punctuates=True)
         self._name = model
         self._options = options
         self._full = True

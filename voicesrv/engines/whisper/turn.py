@@ -283,4 +283,5 @@ def hearing_of(options: SttOptions, languages: Sequence[str], hotwords: str, fin
         code = "" if len(languages) > 1 else languages[0]
     elif code not in languages:
         raise ValueError(f"language: {options.language[:64]!r} is not one of the model's: {', '.join(languages)}")
-    return Hearing(code, hotwords, final_beam, full, options.interim, options.interim_every_ms)
+    terms = ", ".join(filter(None, (hotwords, *options.keyterms)))
+    return Hearing(code, terms, final_beam, full, options.interim, options.interim_every_ms)
