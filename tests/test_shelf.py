@@ -153,6 +153,25 @@ async def test_any_provider_and_model_is_a_language_model(fakes: list[Fake]) -> 
     assert fakes[0].model == "openai:gpt-5"
 
 
+async def test_several_names_are_one_engine_that_opens_the_first_that_can_be_had(fakes: list[Fake]) -> None:
+    async with EngineShelf(Settings(stt="pocketsphinx, other:model")) as engines:
+        both = await engines.get("stt")
+        assert await engines.get("stt") is both
+        assert [(fake.model, fake.is_open) for fake in fakes] == [("", True)]
+        assert both.name == "Fake" and both.room() is None
+        fakes[0].places = 3
+        assert engines.room() == 3
+        chosen = [choice for choice in engines.choices()["stt"] if choice.chosen]
+        assert [choice.name for choice in chosen] == ["pocketsphinx,other:model"]
+        assert chosen[0].capabilities is not None and chosen[0].capabilities["languages"] == ("en", "de")
+
+
+async def test_an_unknown_name_among_several_stops_the_start() -> None:
+    async with EngineShelf(Settings(stt="pocketsphinx,nonsense")) as engines:
+        with pytest.raises(ConfigError, match="nonsense"):
+            await engines.warm()
+
+
 async def test_an_unknown_name_lists_what_there_is() -> None:
     async with EngineShelf(Settings()) as engines:
         with pytest.raises(ClientError, match=r"stt: 'nope:x' .* there are auto, other, pocketsphinx$") as caught:
@@ -265,9 +284,29 @@ async def test_auto_takes_an_engine_that_needs_a_model_where_one_is_on_disk(
         await engines.get("tts")
         assert [c.name for c in engines.choices()["tts"] if c.chosen] == ["espeak"]
     (tmp_path / "piper").mkdir()
-    (tmp_path / "piper" / "amy.onnx").touch()
+    for name in ("de_DE-eva-low.onnx", "en_US-amy-low.onnx"):
+        (tmp_path / "piper" / name).touch()
+        (tmp_path / "piper" / f"{name}.json").touch()
+    for language, model in (("en", "en_US-amy-low"), ("de", "de_DE-eva-low")):
+        async with EngineShelf(Settings(language=language)) as engines:
+            voice: Any = await engines.get("tts")
+            assert voice.model == model
+            chosen = [(c.name, c.why) for c in engines.choices()["tts"] if c.chosen]
+            assert chosen == [("piper", f"auto: {model}, the best that is installed")]
+
+
+async def test_auto_takes_a_model_that_comes_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(ENGINES, "tts", ("espeak", "piper"))
+    monkeypatch.setenv("VOICESRV_MODELS", str(tmp_path))
     async with EngineShelf(Settings()) as engines:
         await engines.get("tts")
+        (tmp_path / "piper").mkdir()
+        (tmp_path / "piper" / "en_US-amy-low.onnx.json").touch()
+        await engines.get("tts")
+        assert [c.name for c in engines.choices()["tts"] if c.chosen] == ["espeak"], "half a voice is none"
+        (tmp_path / "piper" / "en_US-amy-low.onnx").touch()
+        voice: Any = await engines.get("tts")
+        assert voice.model == "en_US-amy-low"
         assert [c.name for c in engines.choices()["tts"] if c.chosen] == ["piper"]
 
 

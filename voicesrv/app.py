@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from voicesrv import metrics
 from voicesrv.conversation.hub import Hub, HubOptions
 from voicesrv.conversation.participant import Setup
-from voicesrv.engines.base import Stt, Tts
+from voicesrv.engines.base import Stt, Tts, primary_language
 from voicesrv.errors import ClientError, Code, ConfigError, EngineUnavailable
 from voicesrv.options import Options, bad_parameter
 from voicesrv.settings import Settings
 from voicesrv.shelf import AUTO, EngineShelf
 from voicesrv.stores.files import FileStore
-from voicesrv.transport import http
+from voicesrv.transport import http, info, pages
 from voicesrv.transport.auth import Access, AccessOptions
 from voicesrv.transport.connection import ConnectionOptions
+from voicesrv.transport.tls import Certificate
 from voicesrv.transport.websocket import NativeEndpoint, WebSockets
 from voicesrv.transport.wire import ServerOptions
 
 logger = logging.getLogger(__name__)
+
+PAGES = Path(__file__).with_name("pages")
+"""Where ``clients/`` is compiled to."""
 
 LOOK_EVERY_S = 1.0
 """How often the loop's lag is measured."""
@@ -99,7 +107,7 @@ def check_language(options: Options, stt: Stt) -> None:
     known = stt.capabilities.languages
     if options.mode == "speak" or options.language == "auto" or "*" in known:
         return
-    if _primary(options.language) not in map(_primary, known):
+    if primary_language(options.language) not in map(primary_language, known):
         allowed = f"not understood by {stt.name}; allowed are auto, {', '.join(known)}"
         raise bad_parameter("language", options.language, allowed)
 
@@ -117,18 +125,14 @@ def check_voice(voice: str, tts: Tts) -> None:
         raise ClientError(Code.NOT_FOUND, f"voice: {tts.name} has no {voice!r}; it has {len(voices)}, such as {some}")
 
 
-def _primary(tag: str) -> str:
-    """The language of a BCP-47 tag, without region or script."""
-    return tag.lower().partition("-")[0]
-
-
-def create_app(settings: Settings, *, keeps: bool = True) -> Starlette:
+def create_app(settings: Settings, *, keeps: bool = True, certificate: Certificate | None = None) -> Starlette:
     """Make the server's ASGI application; nothing is opened before it is started.
 
     Args:
         settings: all of them.
         keeps: whether conversations are kept for the next process when this one stops; one that
             nobody can come back to (a command's own, a measurement's) keeps nothing.
+        certificate: the one that the server shows; None without TLS.
 
     Its ``state.drain`` is to be awaited when the server stops (``transport.server.serve``).
 
@@ -139,8 +143,10 @@ def create_app(settings: Settings, *, keeps: bool = True) -> Starlette:
     store = FileStore(settings.state_folder) if keeps else None
     hub = Hub(Resolver(shelf, settings), _hub_options(settings), store, shelf.room)
     keys = tuple(key.get_secret_value() for key in settings.api_keys)
+    certified = certificate.names if certificate is not None else ()
     access = Access(
-        AccessOptions(keys, settings.open_access, settings.allowed_origins, settings.allowed_hosts), settings.host
+        AccessOptions(keys, settings.open_access, settings.allowed_origins, settings.allowed_hosts, certified),
+        settings.host,
     )
     defaults = Options(
         stt=settings.stt, llm=settings.llm, tts=settings.tts, voice=settings.voice, language=settings.language
@@ -161,6 +167,8 @@ def create_app(settings: Settings, *, keeps: bool = True) -> Starlette:
             if store is not None:
                 await asyncio.to_thread(store.sweep)
             metrics.ROOM.set_function(lambda: hub.room)
+            metrics.CAPACITY.set(settings.max_conversations)
+            metrics.STARTED.set(time.time())
             async with hub:
                 watching = asyncio.create_task(_watch_loop())
                 try:
@@ -168,8 +176,13 @@ def create_app(settings: Settings, *, keeps: bool = True) -> Starlette:
                 finally:
                     watching.cancel()
 
+    routes: list[BaseRoute] = [
+        *info.routes(access, shelf, _about(settings, defaults, certificate)),
+        *http.routes(access, shelf, ready, defaults),
+        *(pages.routes(PAGES) if settings.pages else ()),
+    ]
     app = Starlette(
-        routes=http.routes(access, shelf, ready, defaults),
+        routes=routes,
         middleware=[
             Middleware(http.Guard),
             Middleware(WebSockets, endpoints=dict.fromkeys(http.WEBSOCKET_PATHS, native)),
@@ -182,14 +195,30 @@ def create_app(settings: Settings, *, keeps: bool = True) -> Starlette:
     return app
 
 
-def server_options(settings: Settings) -> ServerOptions:
-    """What the settings say about the sockets."""
+def server_options(settings: Settings, certificate: Certificate | None = None) -> ServerOptions:
+    """What the settings say about the sockets.
+
+    Raises:
+        ConfigError: the certificate cannot be used.
+    """
     return ServerOptions(
         host=settings.host,
         port=settings.port,
+        tls=certificate.context() if certificate is not None else None,
         max_text_bytes=settings.max_text_bytes,
         max_binary_bytes=settings.max_binary_bytes,
         drain_s=settings.drain_s,
+    )
+
+
+def _about(settings: Settings, defaults: Options, certificate: Certificate | None) -> info.About:
+    public = certificate.public if certificate is not None else None
+    return info.About(
+        version=version("voicesrv"),
+        agents=tuple(settings.agents.values()),
+        defaults=defaults,
+        has_tls=certificate is not None,
+        certificate=public.read_bytes() if public is not None else None,
     )
 
 

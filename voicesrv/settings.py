@@ -34,6 +34,9 @@ from voicesrv.sources import PREFIX, flat, masked, merged, read_file, unknown_va
 DEFAULT_AGENT = DEFAULT.name
 """The agent of clients that name none; it always exists."""
 
+SELF_SIGNED = "self-signed"
+"""What ``tls`` says where the server is to make its certificate itself."""
+
 _MAX_GREETING = 2000
 """Characters: what may be spoken in one request."""
 
@@ -62,6 +65,12 @@ class Settings(BaseSettings):
     """Address to listen on; one that others can reach needs ``api_keys`` or ``open_access``."""
     port: int = Field(default=8000, ge=0, le=65_535)
     """TCP port to listen on; 0 takes a free one."""
+    tls: str = ""
+    """Speak https and wss: ``self-signed`` for a certificate that is made here and kept in ``state_dir``, or the file
+    of one, in PEM with its chain. Empty: plain http."""
+    tls_key: str = ""
+    """File of the certificate's private key, in PEM and not encrypted; empty where ``tls`` names a file that holds
+    it too."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(default=(), repr=False)
     """Keys that clients may show, comma-separated, each ``KEY``, ``NAME:KEY`` or, for one that may do no
     more than that, ``NAME+SCOPE+SCOPE:KEY``; empty asks for none."""
@@ -76,13 +85,14 @@ class Settings(BaseSettings):
     vad: str = "silero"
     """Voice activity detector, as ``voicesrv engines`` lists them."""
     stt: str = "auto"
-    """Recogniser used where a client names none."""
+    """Recogniser used where a client names none; several with commas between them: the next stands in where one is
+    lost."""
     llm: str = "auto"
     """Language model used where a client or agent names none: an engine, or ``provider:model``."""
     llm_models: _List = ()
     """Further language models, as ``provider:model``, that clients may name beside ``llm`` and the agents' own."""
     tts: str = "auto"
-    """Synthesiser used where a client or agent names none."""
+    """Synthesiser used where a client or agent names none; several as for ``stt``."""
     voice: str = ""
     """Voice used where a client or agent names none; empty for the engine's own choice."""
     language: str = "en"
@@ -104,6 +114,8 @@ class Settings(BaseSettings):
     ``voicesrv`` in the user's state folder."""
     drain_s: _Seconds = 10.0
     """Seconds that open connections get to finish when the server is told to stop."""
+    pages: bool = True
+    """Serve the page to talk on at ``/`` and the console at ``/console``."""
     log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
     """Least severity that is logged."""
     agents: dict[str, Agent] = Field(default_factory=lambda: {DEFAULT_AGENT: DEFAULT})
@@ -182,9 +194,14 @@ class Settings(BaseSettings):
     @field_validator("stt", "llm", "tts", "voice", "language")
     @classmethod
     def _check_option(cls, value: str, info: Any) -> str:
-        """These are defaults of what a client may set, and held to the same rules."""
+        """These are defaults of what a client may set, and held to the same rules; of engines there may be several."""
+        parts = [part.strip() for part in value.split(",")] if info.field_name in ("stt", "tts") else [value]
+        if len(parts) > 1 and "auto" in parts:
+            raise ValueError(f"{value!r} has auto among several; auto stands alone")
         try:
-            return str(getattr(options.changed(options.Options(), {info.field_name: value}), info.field_name))
+            for part in parts:
+                options.changed(options.Options(), {info.field_name: part})
+            return ",".join(parts)
         except ClientError as error:
             raise ValueError(error.message.removeprefix(f"{info.field_name}: ")) from error
 
@@ -195,6 +212,12 @@ class Settings(BaseSettings):
             return value
         agents = {str(name): _agent(str(name), table) for name, table in value.items()}
         return {DEFAULT_AGENT: DEFAULT, **agents}
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        if self.tls_key and self.tls in ("", SELF_SIGNED):
+            raise ValueError(f"tls_key {self.tls_key!r} is the key of a certificate; tls has to name its file")
+        return self
 
     @model_validator(mode="after")
     def _check_reach(self) -> Self:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from voicesrv import plugins
 from voicesrv.engines import model_files
 from voicesrv.engines.base import Engine, Llm, Stt, Tts, Vad
+from voicesrv.engines.failover import SttFailover, TtsFailover
 from voicesrv.engines.llm_choice import choose
 from voicesrv.errors import ClientError, ConfigError, EngineUnavailable, VoicesrvError
 from voicesrv.metrics import ENGINE_FAILURES
@@ -33,6 +34,8 @@ _RETRY_S = 5.0
 """Seconds for which a failure to open is remembered, so that a rush of clients tries once."""
 _MAX_OPEN = 64
 """Engines open at once. Clients may name models, and each name is an engine that stays open."""
+
+_FAILOVERS: Mapping[Kind, Any] = {"stt": SttFailover, "tts": TtsFailover}
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +84,8 @@ class EngineShelf:
         self._settings = settings
         self._slots: dict[tuple[Kind, str], _Slot] = {}
         self._auto: dict[Kind, tuple[str, str]] = {}
+        self._models: dict[str, str] = {}
+        """The model that an engine was given as none was named, by the engine's name."""
         self._choosing = asyncio.Lock()
         self._tasks = asyncio.TaskGroup()
         self._closing = asyncio.Event()
@@ -123,7 +128,8 @@ class EngineShelf:
             kind: ``vad``, ``stt``, ``llm`` or ``tts``.
             name: such as ``pocketsphinx`` or ``whisper:base.en``; a language model may also be any
                 ``provider:model``. ``auto`` is the operator's choice, and the best there is where the
-                operator made none.
+                operator made none. Of a recogniser or synthesiser the operator may name several with commas
+                between them: the next stands in where one is lost.
 
         Raises:
             ClientError: ``not_found``; the message lists what there is.
@@ -134,6 +140,8 @@ class EngineShelf:
         """
         if name == AUTO:
             name = getattr(self._settings, kind)
+        if "," in name and kind in _FAILOVERS:
+            return await self._one_of(kind, name)
         if name != AUTO:
             return await self._open(kind, name)
         if kind == "llm":
@@ -223,9 +231,20 @@ class EngineShelf:
             except EngineUnavailable as error:
                 failures.append(str(error))
                 continue
-            self._auto[kind] = (name, "auto: " + ("; ".join(failures) or "the best that is installed"))
+            why = "; ".join(failures) or "the best that is installed"
+            model = self._models.get(name, "")
+            self._auto[kind] = (name, f"auto: {model}, {why}" if model else f"auto: {why}")
             return engine
         raise EngineUnavailable("; ".join(failures))
+
+    async def _one_of(self, kind: Kind, name: str) -> Engine:
+        """Open engines of which one stands in for the other."""
+        names = [each.strip() for each in name.split(",")]
+        for each in names:
+            if each.partition(":")[0] not in self._available[kind]:
+                raise plugins.not_found(kind, each, self._available[kind])
+        slot = self._slot(kind, name, lambda: _FAILOVERS[kind](names, lambda each: self._open(kind, each)))
+        return await self._opened(slot)
 
     async def _open(self, kind: Kind, name: str) -> Engine:
         entry, _, model = name.partition(":")
@@ -233,10 +252,17 @@ class EngineShelf:
             if kind != "llm" or not model:
                 raise plugins.not_found(kind, name, self._available[kind])
             entry, model = _ANY_MODEL, name
-        now = asyncio.get_running_loop().time()
+        return await self._opened(self._slot(kind, name, lambda: self._make(kind, entry, model)))
+
+    def _slot(self, kind: Kind, name: str, make: Callable[[], Engine]) -> _Slot:
+        """The engine's slot; it is begun anew where there is none, or it failed a while ago."""
         slot = self._slots.get((kind, name))
-        if slot is None or (slot.failure is not None and now >= slot.retry_at):
-            slot = self._start(kind, name, lambda: self._make(kind, entry, model))
+        if slot is None or (slot.failure is not None and asyncio.get_running_loop().time() >= slot.retry_at):
+            slot = self._start(kind, name, make)
+        return slot
+
+    @staticmethod
+    async def _opened(slot: _Slot) -> Engine:
         await slot.opened.wait()
         if slot.engine is None:
             assert slot.failure is not None
@@ -279,6 +305,8 @@ class EngineShelf:
 
     def _make(self, kind: Kind, entry: str, model: str) -> Engine:
         loaded = plugins.load(kind, entry)
+        if not model:
+            model = self._models[entry] = model_files.preferred(entry, self._settings.language)
         engine: Engine = loaded(model, self._options(kind, entry, loaded.Options))
         return engine
 

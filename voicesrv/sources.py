@@ -21,6 +21,8 @@ TOKEN_VARIABLE = "VOICESRV_TOKEN"
 """Holds the key that the commands which are clients show to a server; no setting of the server."""
 DEFAULT_FILE = Path("voicesrv.toml")
 """Read from the current folder where it exists and no other file is named."""
+_OTHERS = (CONFIG_VARIABLE, TOKEN_VARIABLE, "VOICESRV_MODELS", "VOICESRV_PULL")
+"""Variables of ours that are no settings; the last two tell where models lie, and whether a first run downloads any."""
 _SECRET = ("key", "keys", "token", "secret", "password")
 """Values of an engine's table whose name ends with one of these are never shown; ``max_tokens`` may be."""
 
@@ -58,7 +60,7 @@ def unknown_variables(known: Collection[str]) -> Iterator[str]:
         field = name.removeprefix(PREFIX).lower()
         if (
             not name.startswith(PREFIX)
-            or name in (CONFIG_VARIABLE, TOKEN_VARIABLE)
+            or name in _OTHERS
             or field.partition("__")[0] in known
         ):
             continue

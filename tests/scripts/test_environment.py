@@ -71,9 +71,28 @@ def test_the_first_start_installs_and_later_ones_do_not(machine: Machine) -> Non
     first = machine.run("serve", "--port", "9000")
     assert first.returncode == 0, first.stderr
     # The fake says on stdout how it was called, and the script sends what an installer says to stderr.
-    assert "called: -m pip install --quiet --disable-pip-version-check --editable .[embedded]" in first.stderr
-    assert first.stdout == "called: serve --port 9000\n"
+    assert "called: -m pip install --quiet --disable-pip-version-check --editable .[embedded,piper]" in first.stderr
+    assert "called: serve --port 9000\n" in first.stdout
     assert "pip" not in machine.run("serve").stderr
+
+
+def test_the_first_run_gets_models_beside_the_server_unless_it_is_refused(machine: Machine, tmp_path: Path) -> None:
+    machine.put_python()
+    folder = str(tmp_path)
+    both = ["called: models first-run --port 9000", "called: serve --port 9000"]
+    assert sorted(machine.run("serve", "--port", "9000", VOICESRV_MODELS=folder).stdout.splitlines()) == both
+    assert machine.run("serve", VOICESRV_MODELS=folder, VOICESRV_PULL="0").stdout == "called: serve\n"
+    (tmp_path / ".first-run").touch()
+    assert machine.run("serve", VOICESRV_MODELS=folder).stdout == "called: serve\n"
+
+
+def test_the_download_is_a_child_of_the_server(machine: Machine, tmp_path: Path) -> None:
+    machine.put_python()
+    machine.run("serve", VOICESRV_MODELS=str(tmp_path), VOICESRV_PULL="0")
+    fake = '#!/usr/bin/env bash\n[ "$1" = serve ] && echo "$$" || echo "$PPID"\n'
+    (machine.root / ".venv" / "bin" / "voicesrv").write_text(fake)
+    server, parent = machine.run("serve", VOICESRV_MODELS=str(tmp_path)).stdout.split()
+    assert server == parent
 
 
 def test_a_change_of_pyproject_installs_again(machine: Machine) -> None:
@@ -96,7 +115,7 @@ def test_uv_is_used_where_there_is_one(machine: Machine) -> None:
     machine.put("uv", FAKE_UV.format(python=machine.bin / "python3"))
     said = machine.run().stderr
     assert f"uv: venv --quiet --python {machine.bin}/python3 .venv" in said
-    assert "uv: pip install --quiet --python .venv/bin/python --editable .[embedded]" in said
+    assert "uv: pip install --quiet --python .venv/bin/python --editable .[embedded,piper]" in said
 
 
 def test_without_a_python_it_says_so(machine: Machine) -> None:

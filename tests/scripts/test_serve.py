@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -23,7 +24,8 @@ def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The server as a process, and where it says it listens."""
     (tmp_path / "settings.toml").write_text(f'llm = "echo"\nstate_dir = "{tmp_path}"\n')
     command = [ROOT / "scripts" / "serve", "--port", "0", "--config", tmp_path / "settings.toml"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    environment = os.environ | {"VOICESRV_PULL": "0"}  # not everybody who tests wants a download
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         said = []
         try:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from voicesrv.cli import bench, config, doctor, engines, pipe, say, serve, talk, transcribe
+from voicesrv.cli import bench, config, doctor, engines, models, pipe, say, serve, talk, transcribe
 from voicesrv.errors import ClientError, ConfigError, VoicesrvError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(pipe.pipe)
 app.command()(say.say)
 app.command()(transcribe.transcribe)
 app.command()(engines.engines)
+app.add_typer(models.models, name="models")
 app.command()(doctor.doctor)
 app.command()(config.config)
 app.command()(bench.bench)

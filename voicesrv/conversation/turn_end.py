@@ -15,6 +15,7 @@ import math
 import re
 
 from voicesrv.conversation.boundaries import CLOSERS, COMMAS, FULL_STOPS
+from voicesrv.engines.base import primary_language
 
 
 class Ending(enum.IntEnum):
@@ -115,7 +116,7 @@ def ending(text: str, language: str) -> Ending:
         return Ending.FINISHED
     if bare.endswith(_TRAILING):
         return Ending.OPEN
-    code = language.partition("-")[0].lower()
+    code = primary_language(language)
     if code not in _SPACELESS:
         words = [word.replace("’", "'") for word in _WORD.findall(bare.lower())]
         if words and (

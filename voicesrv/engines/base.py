@@ -81,6 +81,11 @@ class Vad(Engine, Protocol):
         ...
 
 
+def primary_language(tag: str) -> str:
+    """The language of a BCP-47 tag, without region or script, in small letters."""
+    return tag.lower().partition("-")[0]
+
+
 # --- speech to text -----------------------------------------------------------------------------
 
 
@@ -124,6 +129,8 @@ class SttOptions:
     """Speech between two interim transcripts; an engine under load may stretch it."""
     keyterms: tuple[str, ...] = ()
     """Names and terms that may be said; an engine without ``SttCapabilities.keyterms`` leaves them."""
+    live: bool = True
+    """False for a recording, which may wait for all that is spoken now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,7 @@ def voice_file(model: str) -> Path:
     """Find a voice's ONNX file.
 
     Args:
-        model: a voice's name, a path that ends in ``.onnx``, or empty for the first by name.
+        model: a voice's name, a path that ends in ``.onnx``, or empty for the preferred one.
 
     Raises:
         EngineUnavailable: there is none; the message says where it was looked for.
