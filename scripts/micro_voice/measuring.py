@@ -28,7 +28,7 @@ def report(voice: Path, manifest: Path) -> str:
 
     Args:
         voice: the ONNX file.
-        manifest: as ``scripts/evaluate_stt`` reads it; its recordings are not used.
+        manifest: as ``scripts/evaluate`` reads it; its recordings are not used.
     """
     entries = [entry for entry in json.loads(manifest.read_text()) if entry["language"] == "en" and entry["text_norm"]]
     expected = list(dict.fromkeys(entry["text_norm"] for entry in entries))
