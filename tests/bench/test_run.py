@@ -13,8 +13,8 @@ from voicesrv.bench import procfs, run
 from voicesrv.bench.orders import Serving
 from voicesrv.bench.processes import Worker
 from voicesrv.bench.run import BenchOptions, about, check, expected_s, run_idle, run_load, shares
-from voicesrv.client import Refused, Unreachable
 from voicesrv.errors import ConfigError
+from voicesrv_client import Refused, Unreachable
 
 
 def quiet(what: str, seconds: float | None) -> None:

@@ -18,8 +18,8 @@ from voicesrv.bench.stats import IdleResult
 from voicesrv.bench.stats import Result as Load
 from voicesrv.cli.app import app
 from voicesrv.cli.bench import parsed
-from voicesrv.client import Closed
 from voicesrv.errors import ConfigError, VoicesrvError
+from voicesrv_client import Closed
 
 
 def bench(*arguments: str) -> Result:

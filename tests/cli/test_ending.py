@@ -8,8 +8,8 @@ import pytest
 import typer
 
 from voicesrv.cli.ending import run
-from voicesrv.client import Closed, Unreachable
 from voicesrv.errors import ClientError, Code, ConfigError, VoicesrvError
+from voicesrv_client import Closed, Unreachable, Untrusted
 
 
 async def fails(error: Exception) -> None:
@@ -27,6 +27,8 @@ def test_a_fault_of_the_connection_is_one_sentence(how: object) -> None:
         run(how(Unreachable("no voicesrv answers at h")))  # type: ignore[operator]
     with pytest.raises(VoicesrvError, match="4501 unauthorized"):
         run(how(Closed(4501, "unauthorized")))  # type: ignore[operator]
+    with pytest.raises(ConfigError, match="certificate of h is not trusted; name it with --ca FILE"):
+        run(how(Untrusted("the certificate of h is not trusted")))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("how", [fails, fails_in_a_group])

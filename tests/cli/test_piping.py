@@ -10,9 +10,9 @@ import pytest
 from tests.client.scripted import Peer, scripted
 from voicesrv.cli.piping import Pipe, Show, lines, pieces, refuse_terminals
 from voicesrv.cli.streams import Reader, Writer
-from voicesrv.client import VoiceClient
-from voicesrv.client.events import Audio, Clear, ServerEvent
 from voicesrv.errors import ConfigError
+from voicesrv_client import VoiceClient
+from voicesrv_client.events import Audio, Clear, ServerEvent
 
 pytestmark = pytest.mark.anyio
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.client.scripted import Peer, scripted
+from tests.client.wire import CERTIFICATE
 from voicesrv.cli import reach
-from voicesrv.cli.reach import Server, is_voicesrv
-from voicesrv.client.events import Ready
+from voicesrv.cli.reach import Server, is_voicesrv, trust
 from voicesrv.errors import ConfigError
+from voicesrv_client.events import Ready
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +92,7 @@ async def test_a_server_of_its_own_has_the_engines_that_are_named(
     tts = f"piper:{MODELS / 'micro-voice' / 'en_US-micro-low.onnx'}"
     wanted = {"stt": f"whisper:{MODELS / 'micro-whisper'}", "tts": tts, "llm": "echo"}
     async with Server(None, None, None).connected(wanted) as client:
-        await client.text("Stop.")
+        await client.send_text("Stop.")
         first = await anext(aiter(client))
     assert isinstance(first, Ready)
     assert (first.engines["stt"], first.engines["tts"]) == ("whisper", "piper")
@@ -101,6 +103,32 @@ async def test_a_bad_address_is_a_setting_to_put_right() -> None:
     with pytest.raises(ConfigError, match="no address of a server"):
         async with Server("localhost", None, None).connected({}):
             pass
+
+
+@pytest.mark.parametrize("url", [None, "http://localhost:8000", "https://localhost:8000"])
+def test_whom_this_system_trusts_is_enough_where_nothing_is_said(url: str | None) -> None:
+    assert trust(url, None, False) is None
+
+
+def test_a_certificate_or_any() -> None:
+    named, any_ = trust("https://h", CERTIFICATE, False), trust("wss://h", None, True)
+    assert named is not None and any_ is not None
+    assert (named.verify_mode, any_.verify_mode) == (ssl.CERT_REQUIRED, ssl.CERT_NONE)
+
+
+@pytest.mark.parametrize(
+    ("url", "ca", "insecure", "fault"),
+    [
+        (None, CERTIFICATE, False, "for a server with TLS"),
+        ("http://h", None, True, "for a server with TLS"),
+        ("https://h", CERTIFICATE, True, "cannot go together"),
+        ("https://h", Path("none.pem"), False, r"none\.pem: cannot be read: No such file"),
+        ("https://h", Path(__file__), False, r"test_reach\.py: is no certificate in PEM"),
+    ],
+)
+def test_trust_that_makes_no_sense(url: str | None, ca: Path | None, insecure: bool, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        trust(url, ca, insecure)
 
 
 def test_a_key_is_not_shown() -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from voicesrv.cli.screen import Line, LiveScreen, PlainScreen, View, growing, screen_for, settled
-from voicesrv.client.events import (
+from voicesrv_client.events import (
     Latency,
     ReplyEnd,
     ReplyStart,

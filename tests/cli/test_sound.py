@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-import voicesrv.client
+import voicesrv_client
 from voicesrv.audio.files import decode
 from voicesrv.cli.sound import Sound, microphone
 from voicesrv.errors import ConfigError
@@ -31,8 +31,8 @@ def fresh() -> Iterator[None]:
     """Have the devices imported anew, now and by whoever comes next."""
 
     def forget() -> None:
-        sys.modules.pop("voicesrv.client.devices", None)
-        vars(voicesrv.client).pop("devices", None)
+        sys.modules.pop("voicesrv_client.devices", None)
+        vars(voicesrv_client).pop("devices", None)
 
     forget()
     yield

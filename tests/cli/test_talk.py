@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.end_to_end import REPLY, ended, null_server, start
+from tests.client.wire import CERTIFICATE, self_signed, wire_to
 from voicesrv.audio.files import duration_s
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +39,17 @@ async def test_a_server_is_started_where_none_runs() -> None:
     assert end.code == 0, end.err
     assert end.err == "voicesrv: no server on port 1; starting one for this conversation\n"
     assert end.out.decode().splitlines()[-1] == f"agent: {REPLY}"
+
+
+async def test_a_server_with_a_certificate_of_its_own() -> None:
+    async with null_server() as server, wire_to(server, self_signed()) as (_, url):
+        for trust in (["--ca", str(CERTIFICATE)], ["--insecure"]):
+            end = await ended(await start("talk", SPEECH, "--no-play", "--url", url, *trust))
+            assert (end.code, end.err) == (0, "")
+            assert end.out.decode().splitlines()[-1] == f"agent: {REPLY}"
+        end = await ended(await start("talk", SPEECH, "--no-play", "--url", url))
+        assert end.code == 2
+        assert end.err.endswith("self-signed certificate; name it with --ca FILE, or trust any with --insecure\n")
 
 
 async def test_an_interrupt_ends_it() -> None:

@@ -9,8 +9,8 @@ from voicesrv.audio.files import decode, write_wav
 from voicesrv.cli import talking
 from voicesrv.cli.reach import Server
 from voicesrv.cli.talking import Exchange, talk_to
-from voicesrv.client.events import ReplyEnd, ReplyStart, ServerError, TurnEnd, TurnStart
 from voicesrv.errors import ClientError
+from voicesrv_client.events import ReplyEnd, ReplyStart, ServerError, TurnEnd, TurnStart
 
 SPEECH = Path("tests/data/speech/en_go_forward.wav")
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
 
 from tests.client.scripted import Peer, scripted
-from voicesrv.client import Closed, VoiceClient
-from voicesrv.client.events import Audio, AudioStart, Ready
+from voicesrv_client import Closed, Upkeep, VoiceClient
+from voicesrv_client.events import Audio, AudioStart, Ready
+from voicesrv_client.playout import Playout
 
 pytestmark = pytest.mark.anyio
 
@@ -45,8 +49,8 @@ async def test_every_command_on_the_wire() -> None:
         await peer.socket.close(1000)
 
     async with scripted(listen) as url, VoiceClient(url) as client:
-        await client.text("grüß dich")
-        await client.speak("one", flush=False)
+        await client.send_text("grüß dich")
+        await client.say("one", flush=False)
         await client.flush()
         await client.flush("f1")
         await client.finalize()
@@ -76,6 +80,82 @@ async def test_every_command_on_the_wire() -> None:
     ]
 
 
+async def test_settings_go_into_the_query_or_are_told_at_once() -> None:
+    async def listen(peer: Peer) -> None:
+        assert peer.query == {"conversation": "c7", "keyterms": "Saoirse,piper", "endpointing_max_ms": "2000"}
+        await peer.ready(conversation="c7")
+        assert await peer.hear_command() == {"type": "configure", "instructions": "be brief", "tools": [{"name": "f"}]}
+        assert await peer.hear_command() == {"type": "configure", "keyterms": ["Kim"]}
+        await peer.socket.close(1000)
+
+    async with (
+        scripted(listen) as url,
+        VoiceClient(
+            url,
+            conversation="c7",
+            keyterms=["Saoirse", "piper"],
+            endpointing_max_ms=2000,
+            voice=None,
+            instructions="be brief",
+            tools=[{"name": "f"}],
+        ) as client,
+    ):
+        await client.configure(keyterms=["Kim"], language=None)
+        assert [type(event) async for event in client] == [Ready]
+
+
+async def test_a_token_is_fetched_for_each_connection() -> None:
+    given: list[str] = []
+    seen: list[str] = []
+
+    async def token() -> str:
+        given.append(f"token-{len(given)}")
+        return given[-1]
+
+    async def drops(peer: Peer) -> None:
+        seen.append(peer.headers["Authorization"])
+        await peer.ready()
+        peer.drop()
+
+    async def ends(peer: Peer) -> None:
+        seen.append(peer.headers["Authorization"])
+        await peer.ready()
+        await peer.socket.close(1000)
+
+    upkeep = Upkeep(jitter=lambda: 0.0)
+    async with scripted(drops, ends) as url, VoiceClient(url, token=token, upkeep=upkeep) as client:
+        assert [type(event) async for event in client] == [Ready, Ready]
+    assert seen == ["Bearer token-0", "Bearer token-1"]
+
+
+async def test_a_microphone_and_what_is_played_are_told_until_the_end() -> None:
+    playout = Playout()
+    played: list[int] = []
+
+    async def blocks() -> AsyncIterator[bytes]:
+        while True:  # as a microphone does
+            yield b"ab"
+            await asyncio.sleep(0)
+
+    async def listen(peer: Peer) -> None:
+        await peer.ready()
+        await peer.hear_audio(10)
+        for ms in (20, 30):
+            playout.push(4, bytes(48 * ms))
+            playout.pull(48 * ms)
+            report = await peer.hear_command()
+            assert (report["type"], report["reply"]) == ("playback", 4)
+            played.append(report["played_ms"])
+        await peer.socket.close(1000)
+
+    async with scripted(listen) as url, VoiceClient(url) as client, asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(client.send_all(blocks()))
+        tasks.create_task(client.report(playout))
+        async for _ in client:
+            pass
+    assert played == [20, 50]
+
+
 async def test_leaving_closes_the_connection() -> None:
     codes = []
 
@@ -88,7 +168,7 @@ async def test_leaving_closes_the_connection() -> None:
         async with VoiceClient(url) as client:
             pass
         with pytest.raises(Closed):
-            await client.text("late")
+            await client.send_text("late")
         assert [type(e) async for e in client] == [Ready]
     assert codes == [1000]
 

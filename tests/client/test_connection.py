@@ -10,9 +10,9 @@ from websockets.frames import Close
 from websockets.http11 import Request, Response
 
 from tests.client.scripted import Peer, scripted
-from voicesrv.client.connection import Connection, closed
-from voicesrv.client.errors import Closed, ProtocolError, Refused, Unreachable
-from voicesrv.client.events import Ready
+from voicesrv_client.connection import Connection, closed
+from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable
+from voicesrv_client.events import Ready
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-import voicesrv.client
-from voicesrv.client.playout import Playout
+import voicesrv_client
+from voicesrv_client.playout import Playout
 
 
 class Stream:
@@ -36,13 +36,13 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     portaudio = ModuleType("sounddevice")
     vars(portaudio).update(RawInputStream=Stream, RawOutputStream=Stream, PortAudioError=RuntimeError)
     monkeypatch.setitem(sys.modules, "sounddevice", portaudio)
-    sys.modules.pop("voicesrv.client.devices", None)
-    vars(voicesrv.client).pop("devices", None)
-    from voicesrv.client import devices
+    sys.modules.pop("voicesrv_client.devices", None)
+    vars(voicesrv_client).pop("devices", None)
+    from voicesrv_client import devices
 
     yield devices
-    sys.modules.pop("voicesrv.client.devices", None)
-    vars(voicesrv.client).pop("devices", None)
+    sys.modules.pop("voicesrv_client.devices", None)
+    vars(voicesrv_client).pop("devices", None)
     Stream.opened.clear()
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from voicesrv.client import events
+from voicesrv_client import events
 
 
 def test_every_event_class_has_one_type() -> None:

@@ -12,9 +12,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from tests.client.scripted import Peer, scripted
-from voicesrv.client.errors import Closed, Refused, Unreachable
-from voicesrv.client.events import Audio, Pong, Ready, ReplyText, ServerEvent, TurnStart
-from voicesrv.client.link import Link, Upkeep
+from voicesrv_client.errors import Closed, Refused, Unreachable
+from voicesrv_client.events import Audio, Pong, Ready, ReplyText, ServerEvent, TurnStart
+from voicesrv_client.link import Link, Upkeep
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicesrv.client.pacing import Pacer
+from voicesrv_client.pacing import Pacer
 
 
 def test_never_holds_back_what_comes_in_real_time() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicesrv.client.playout import Playout
+from voicesrv_client.playout import Playout
 
 
 def test_counts_what_was_heard_of_each_reply() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicesrv.client.errors import ProtocolError
-from voicesrv.client.events import (
+from voicesrv_client.errors import ProtocolError
+from voicesrv_client.events import (
     TYPES,
     Audio,
     AudioEnd,
@@ -24,7 +24,7 @@ from voicesrv.client.events import (
     Visemes,
     Word,
 )
-from voicesrv.client.protocol import (
+from voicesrv_client.protocol import (
     Incoming,
     Next,
     after_close,
@@ -52,6 +52,9 @@ def test_build_url_takes_http_and_ws(url: str, expected: str) -> None:
 def test_build_url_writes_options_as_the_server_reads_them() -> None:
     url = build_url("ws://h/ws?mode=speak", {"mode": "listen", "interim": False, "sample_rate": 8000, "voice": None})
     assert url == "ws://h/ws?mode=listen&interim=false&sample_rate=8000"
+    assert (
+        build_url("ws://h", {"keyterms": ["Saoirse", "Ångström"]}) == "ws://h/ws?keyterms=Saoirse%2C%C3%85ngstr%C3%B6m"
+    )
 
 
 @pytest.mark.parametrize("url", ["ftp://h/ws", "127.0.0.1:8000", "http://", ""])

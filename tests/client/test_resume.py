@@ -3,65 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.cli.end_to_end import null_server
+from tests.client.wire import Wire, wire_to
 from voicesrv.bench.caller import tone
 from voicesrv.bench.continuity import MarkedAudio
-from voicesrv.client import Upkeep, VoiceClient
-from voicesrv.client.events import Audio, AudioEnd, Ready, ReplyEnd, ServerEvent, Transcript, TurnEnd
-from voicesrv.client.pacing import Pacer
+from voicesrv_client import Upkeep, VoiceClient
+from voicesrv_client.events import Audio, AudioEnd, Ready, ReplyEnd, ServerEvent, Transcript, TurnEnd
+from voicesrv_client.pacing import Pacer
 
 pytestmark = pytest.mark.anyio
 
 Kind = TypeVar("Kind", bound=ServerEvent | Audio)
-
-
-class Wire:
-    """A TCP connection to the server that can be cut."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._target = host, port
-        self._open: set[asyncio.StreamWriter] = set()
-        self.cuts = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(*self._target)
-        self._open |= {writer, far_writer}
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._copy(reader, far_writer))
-            tasks.create_task(self._copy(far_reader, writer))
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65_536):
-                writer.write(data)
-                await writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-            self._open.discard(writer)
-
-    def cut(self) -> None:
-        """Drop what is on its way, both ways."""
-        self.cuts += 1
-        for writer in list(self._open):
-            writer.transport.abort()
-
-
-@asynccontextmanager
-async def wire_to(url: str) -> AsyncIterator[tuple[Wire, str]]:
-    parts = urlsplit(url)
-    assert parts.hostname and parts.port
-    wire = Wire(parts.hostname, parts.port)
-    async with await asyncio.start_server(wire.serve, "127.0.0.1", 0) as server:
-        yield wire, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def converse(client: VoiceClient, wire: Wire, cut_at: set[int]) -> list[ServerEvent | Audio]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicesrv.client.ring import MicrophoneRing
+from voicesrv_client.ring import MicrophoneRing
 
 MS = 32  # bytes of 16 kHz linear16 in a ms
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from voicesrv.client import Upkeep, VoiceClient
-from voicesrv.client.events import Audio, AudioEnd, Ready, ReplyEnd
-from voicesrv.client.pacing import Pacer
-from voicesrv.client.protocol import OptionValue
 from voicesrv.errors import VoicesrvError
+from voicesrv_client import Settings, Upkeep, VoiceClient
+from voicesrv_client.events import Audio, AudioEnd, Ready, ReplyEnd
+from voicesrv_client.pacing import Pacer
 
 _SENTENCE = "please tell me what the weather will be like tomorrow"
 """Without a pause that would end the turn."""
@@ -22,7 +21,7 @@ _ONCE = Upkeep(reconnect=False)
 """A server that drops its first conversation is no server to measure."""
 
 
-async def engines(url: str, token: str | None, options: Mapping[str, OptionValue]) -> Mapping[str, str]:
+async def engines(url: str, token: str | None, options: Settings) -> Mapping[str, str]:
     """Have a conversation let in as the callers' will be, and give the server's engines: name by kind.
 
     Raises:
@@ -36,11 +35,11 @@ async def engines(url: str, token: str | None, options: Mapping[str, OptionValue
     return {}
 
 
-async def warm_up(url: str, options: Mapping[str, OptionValue], speech: bytes) -> None:
+async def warm_up(url: str, options: Settings, speech: bytes) -> None:
     """Have one turn from speech to the beginning of its reply, so that nothing is done for the first time later.
 
     Args:
-        options: query parameters of the connection.
+        options: settings of the connection.
         speech: 16 kHz linear16 that the server's detector takes for speech.
 
     Raises:
@@ -69,7 +68,7 @@ async def spoken(url: str, token: str | None = None) -> bytes:
     """
     parts = []
     async with VoiceClient(url, token=token, mode="speak", output_sample_rate=16000) as client:
-        await client.speak(_SENTENCE)
+        await client.say(_SENTENCE)
         async with asyncio.timeout(_TIMEOUT_S):
             async for event in client:
                 if isinstance(event, Audio):

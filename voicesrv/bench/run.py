@@ -22,9 +22,10 @@ from voicesrv.bench.prepare import engines, spoken, warm_up
 from voicesrv.bench.processes import Worker
 from voicesrv.bench.samples import Samples
 from voicesrv.bench.stats import IdleResult, Result, Spread
-from voicesrv.client.protocol import OptionValue, build_url
 from voicesrv.conversation.endpointing import EndpointingOptions
 from voicesrv.errors import ConfigError, VoicesrvError
+from voicesrv_client import Settings
+from voicesrv_client.protocol import build_url
 
 MIN_TURNS = 20
 """A small load is measured for longer than asked, until about so many turns are done."""
@@ -53,7 +54,7 @@ class BenchOptions:
     barge_in: bool = False
 
     @property
-    def query(self) -> dict[str, OptionValue]:
+    def query(self) -> Settings:
         """Parameters of each connection."""
         return {"endpointing_ms": self.endpointing_ms, "eager_ms": self.eager_ms}
 

@@ -58,7 +58,7 @@ def bench(
 
     from voicesrv.bench.run import BenchOptions
     from voicesrv.cli.ending import INTERRUPTED, first
-    from voicesrv.client import VoiceClientError
+    from voicesrv_client import VoiceClientError
 
     options = BenchOptions(
         url=url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,13 @@ Url = Annotated[
 ]
 Token = Annotated[
     str | None, typer.Option(envvar="VOICESRV_TOKEN", metavar="KEY", help="Key, where the server asks for one.")
+]
+Ca = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Certificates to trust at https://…, such as a self-signed server's own; PEM."),
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Trust any certificate at https://…: whoever is between may be the server.")
 ]
 Agent = Annotated[str | None, typer.Option(help="Whom to talk to, as the server names them.")]
 Language = Annotated[str | None, typer.Option(help="BCP-47 tag of what is said, or auto.")]

@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from voicesrv.client import VoiceClientError
-from voicesrv.errors import VoicesrvError
+from voicesrv.errors import ConfigError, VoicesrvError
+from voicesrv_client import Untrusted, VoiceClientError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
@@ -28,6 +28,8 @@ def run(conversation: Coroutine[Any, Any, None]) -> None:
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
         fault = first(error)
+        if isinstance(fault, Untrusted):
+            raise ConfigError(f"{fault}; name it with --ca FILE, or trust any with --insecure") from error
         if isinstance(fault, VoiceClientError):
             raise VoicesrvError(str(fault)) from error
         raise fault from None

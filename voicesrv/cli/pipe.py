@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from voicesrv.cli.choices import (
     Agent,
+    Ca,
     EagerMs,
     EndpointingMaxMs,
     EndpointingMs,
+    Insecure,
     Interrupt,
     Keyterms,
     Language,
@@ -23,6 +25,9 @@ from voicesrv.cli.choices import (
     Voice,
 )
 from voicesrv.cli.start import ConfigFile
+
+if TYPE_CHECKING:
+    from voicesrv_client import Settings
 
 
 def pipe(
@@ -53,6 +58,8 @@ def pipe(
     endpointing_max_ms: EndpointingMaxMs = None,
     eager_ms: EagerMs = 0,
     interrupt: Interrupt = True,
+    ca: Ca = None,
+    insecure: Insecure = False,
     config: ConfigFile = None,
 ) -> None:
     """Have a conversation through stdin and stdout: bare audio without a header; what is said goes to stderr.
@@ -63,9 +70,9 @@ def pipe(
     """
     from voicesrv.cli.ending import run
     from voicesrv.cli.piping import pipe_to
-    from voicesrv.cli.reach import Server
+    from voicesrv.cli.reach import Server, trust
 
-    options = {
+    options: Settings = {
         "mode": mode,
         "encoding": encoding,
         "sample_rate": rate,
@@ -84,4 +91,4 @@ def pipe(
         "eager_ms": eager_ms,
         "interrupt": interrupt,
     }
-    run(pipe_to(Server(url, token, config), options, events))
+    run(pipe_to(Server(url, token, config, trust(url, ca, insecure)), options, events))

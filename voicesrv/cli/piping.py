@@ -6,7 +6,7 @@ import asyncio
 import codecs
 import json
 import sys
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,11 +14,11 @@ from typing import Any, TextIO
 from voicesrv.cli.reach import Server
 from voicesrv.cli.screen import View
 from voicesrv.cli.streams import Reader, Writer
-from voicesrv.client import VoiceClient
-from voicesrv.client.events import Audio, Clear, Flushed, Ready, ServerEvent
-from voicesrv.client.pacing import Pacer
-from voicesrv.client.protocol import OptionValue, bytes_per_second
 from voicesrv.errors import ConfigError
+from voicesrv_client import Settings, VoiceClient
+from voicesrv_client.events import Audio, Clear, Flushed, Ready, ServerEvent
+from voicesrv_client.pacing import Pacer
+from voicesrv_client.protocol import bytes_per_second
 
 _CHUNKS_PER_S = 20
 """Chunks of 50 ms at most: what arrives in smaller ones is passed on as it comes."""
@@ -41,12 +41,12 @@ class _NobodyReads(Exception):
     """Stdout was closed at its other end."""
 
 
-async def pipe_to(server: Server, options: Mapping[str, OptionValue | None], events: Path | None) -> None:
+async def pipe_to(server: Server, options: Settings, events: Path | None) -> None:
     """Hold a conversation between stdin and stdout; what is said goes to stderr.
 
     Args:
         server: whom to talk to.
-        options: query parameters of ``docs/protocol.md``; the mode and the formats of the audio among them.
+        options: settings of the conversation; the mode and the formats of the audio among them.
         events: keeps every event, one JSON object a line.
 
     Raises:
@@ -177,7 +177,7 @@ class Pipe:
                 await asyncio.sleep(pacer.wait_s(1, now()))
                 n_lines += 1
                 self._unspoken.add(f"line-{n_lines}")
-                await self._client.speak(piece, flush=False)
+                await self._client.say(piece, flush=False)
                 await self._client.flush(f"line-{n_lines}")
 
     def _spoken(self, ids: list[str]) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import ssl
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from voicesrv.cli.start import read_settings
-from voicesrv.client import Upkeep, VoiceClient
-from voicesrv.client.protocol import OptionValue
 from voicesrv.errors import ConfigError
+from voicesrv_client import Settings, VoiceClient
+from voicesrv_client.tls import trusting, trusting_anyone
 
 HOST, PORT = "127.0.0.1", 8000
 _ANSWERS_S = 1.0
@@ -30,9 +32,11 @@ class Server:
     token: str | None = field(repr=False)
     config: Path | None
     """The settings file of a server inside this process."""
+    trust: ssl.SSLContext | None = None
+    """Whom to trust at ``https``; None for whom this system trusts."""
 
     @asynccontextmanager
-    async def connected(self, options: Mapping[str, OptionValue | None]) -> AsyncGenerator[VoiceClient]:
+    async def connected(self, options: Settings) -> AsyncGenerator[VoiceClient]:
         """Give a conversation, on a server that runs at least as long.
 
         Raises:
@@ -40,17 +44,18 @@ class Server:
             VoiceClientError: the server does not let it in, or is gone.
             EngineUnavailable: a server inside this process has no engines.
         """
-        engines = {kind: name for kind in ("stt", "llm", "tts") if (name := options.get(kind)) is not None}
+        asked = {"stt": options.get("stt"), "llm": options.get("llm"), "tts": options.get("tts")}
+        engines = {kind: name for kind, name in asked.items() if name is not None}
         async with self._running(engines) as url:
             try:
-                client = VoiceClient(url, token=self.token, upkeep=Upkeep(), **options)
+                client = VoiceClient(url, token=self.token, ssl=self.trust, **options)
             except ValueError as error:
                 raise ConfigError(str(error)) from error
             async with client:
                 yield client
 
     @asynccontextmanager
-    async def _running(self, engines: Mapping[str, OptionValue]) -> AsyncGenerator[str]:
+    async def _running(self, engines: Mapping[str, str]) -> AsyncGenerator[str]:
         if self.url is not None:
             yield self.url
         elif await asyncio.to_thread(is_voicesrv, HOST, PORT):
@@ -60,8 +65,30 @@ class Server:
                 yield url
 
 
+def trust(url: str | None, ca: Path | None, insecure: bool) -> ssl.SSLContext | None:
+    """Read what ``--ca`` and ``--insecure`` say of the server at ``--url``; None where they say nothing.
+
+    Raises:
+        ConfigError: they make no sense, or the file cannot be read.
+    """
+    if ca is None and not insecure:
+        return None
+    if url is None or urlsplit(url).scheme not in ("https", "wss"):
+        raise ConfigError("--ca and --insecure are for a server with TLS, named as in --url https://localhost:8000")
+    if ca is None:
+        return trusting_anyone()
+    if insecure:
+        raise ConfigError("--ca and --insecure cannot go together: one trusts some certificates, the other any")
+    try:
+        return trusting(ca)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{ca}: is no certificate in PEM") from error
+    except OSError as error:
+        raise ConfigError(f"{ca}: cannot be read: {error.strerror}") from error
+
+
 @asynccontextmanager
-async def _embedded(config: Path | None, engines: Mapping[str, OptionValue]) -> AsyncGenerator[str]:
+async def _embedded(config: Path | None, engines: Mapping[str, str]) -> AsyncGenerator[str]:
     # The whole server: nothing of it is loaded where one runs already.
     from voicesrv.app import create_app
     from voicesrv.transport.server import ServerOptions, running

@@ -111,7 +111,7 @@ def _next_second(blocks: Iterator[Samples]) -> Samples:
 
 
 async def _recognise(stt: Stt, samples: Samples, language: str, started: Started, end_ms: int) -> Turn:
-    options = SttOptions(language=language, interim=False)
+    options = SttOptions(language=language, interim=False, live=False)
     final = await _final(stt, samples, options)
     offset = started.audio_from_ms
     return Turn(

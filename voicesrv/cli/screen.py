@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from voicesrv.client.events import (
+from voicesrv_client.events import (
     Audio,
     Latency,
     ReplyEnd,

@@ -15,11 +15,11 @@ import numpy as np
 
 from voicesrv.audio.files import WavWriter
 from voicesrv.cli.ticks import Ticks
-from voicesrv.client.playout import Playout
 from voicesrv.errors import ConfigError
+from voicesrv_client.playout import Playout
 
 if TYPE_CHECKING:
-    from voicesrv.client.devices import Microphone, Speaker
+    from voicesrv_client.devices import Microphone, Speaker
 
 _RATE = 24_000
 _TICK_MS = 20
@@ -86,7 +86,7 @@ class Sound:
 
     def _speaker(self) -> Speaker:
         with _needs_devices():
-            from voicesrv.client import devices
+            from voicesrv_client import devices
         try:
             return devices.Speaker(self.playout, self._heard.put, _RATE)
         except devices.DeviceError as error:
@@ -102,7 +102,7 @@ def microphone() -> Microphone:
     instead = "talk with a recording instead: voicesrv talk FILE"
     try:
         with _needs_devices():
-            from voicesrv.client import devices
+            from voicesrv_client import devices
     except _NoDevice as error:
         raise ConfigError(f"{error}; {instead}") from error
     try:

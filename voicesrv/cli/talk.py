@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicesrv.cli.choices import (
     Agent,
+    Ca,
     EagerMs,
     EndpointingMaxMs,
     EndpointingMs,
+    Insecure,
     Interrupt,
     Keyterms,
     Language,
@@ -23,6 +25,9 @@ from voicesrv.cli.choices import (
     Voice,
 )
 from voicesrv.cli.start import ConfigFile
+
+if TYPE_CHECKING:
+    from voicesrv_client import Settings
 
 
 def talk(
@@ -44,14 +49,16 @@ def talk(
     endpointing_max_ms: EndpointingMaxMs = None,
     eager_ms: EagerMs = 0,
     interrupt: Interrupt = True,
+    ca: Ca = None,
+    insecure: Insecure = False,
     config: ConfigFile = None,
 ) -> None:
     """Talk, and see what is understood and answered, and how long it took."""
     from voicesrv.cli.ending import run
-    from voicesrv.cli.reach import Server
+    from voicesrv.cli.reach import Server, trust
     from voicesrv.cli.talking import talk_to
 
-    options = {
+    options: Settings = {
         "agent": agent,
         "language": language,
         "voice": voice,
@@ -64,4 +71,4 @@ def talk(
         "eager_ms": eager_ms,
         "interrupt": interrupt,
     }
-    run(talk_to(Server(url, token, config), options, files or [], aloud=play, out=out))
+    run(talk_to(Server(url, token, config, trust(url, ca, insecure)), options, files or [], aloud=play, out=out))

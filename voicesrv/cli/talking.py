@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,9 @@ from voicesrv.cli.reach import Server
 from voicesrv.cli.screen import screen_for
 from voicesrv.cli.sound import Sound, microphone
 from voicesrv.cli.ticks import Ticks
-from voicesrv.client import VoiceClient
-from voicesrv.client.events import Audio, Clear, ReplyEnd, ReplyStart, ServerError, ServerEvent, TurnEnd, TurnStart
-from voicesrv.client.protocol import OptionValue
 from voicesrv.options import Options
+from voicesrv_client import Settings, VoiceClient
+from voicesrv_client.events import Audio, Clear, ReplyEnd, ReplyStart, ServerError, ServerEvent, TurnEnd, TurnStart
 
 MESSAGE_MS = 20
 _MESSAGE_BYTES = 32 * MESSAGE_MS  # 16 kHz linear16
@@ -29,21 +28,19 @@ _PATIENCE_MS = 30_000
 """Silence in which nothing happened, after which a reply that was due is not waited for any more."""
 _DEVICE_S = 0.2
 """What a sound device may still hold when the last audio was given to it."""
-_REPORT_S = 0.2
-"""Between two reports of what was played: a barge-in cuts the history that exactly."""
+_KEEP_S = 0.2
+"""Between two times that what was played is written to the file."""
 
 Show = Callable[[ServerEvent | Audio], object]
 """Called with every event and every piece of audio."""
 
 
-async def talk_to(
-    server: Server, options: Mapping[str, OptionValue | None], files: Sequence[Path], *, aloud: bool, out: Path | None
-) -> None:
+async def talk_to(server: Server, options: Settings, files: Sequence[Path], *, aloud: bool, out: Path | None) -> None:
     """Hold a conversation and show it on stdout.
 
     Args:
         server: whom to talk to.
-        options: query parameters of ``docs/protocol.md``, ``endpointing_ms`` among them.
+        options: settings of the conversation.
         files: recordings to say, one after another; none for the microphone, until interrupted.
         aloud: whether to play replies.
         out: a WAV file for what was played.
@@ -65,10 +62,10 @@ async def talk_to(
             await talk.run(talk.recordings(files) if mic is None else aiter(mic))
 
 
-def _wait_ms(options: Mapping[str, OptionValue | None]) -> int:
+def _wait_ms(options: Settings) -> int:
     """The silence that ends a turn; one that may be held longer is open, and waited for."""
     named = options.get("endpointing_ms")
-    return Options().endpointing_ms if named is None else int(named)
+    return Options().endpointing_ms if named is None else named
 
 
 @dataclass(slots=True)
@@ -132,7 +129,12 @@ class Talk:
         """
         async with asyncio.TaskGroup() as tasks:
             saying = tasks.create_task(self._say(messages))
-            playing = [tasks.create_task(self._sound.play()), tasks.create_task(self._report())]
+            whatever_is_played = (
+                self._sound.play(),
+                self._client.report(self._sound.playout),
+                self._keep(),
+            )
+            playing = [tasks.create_task(each) for each in whatever_is_played]
             await self._listen()
             saying.cancel()
             await asyncio.sleep(self._sound.playout.waiting_ms / 1000 + _DEVICE_S)
@@ -183,16 +185,10 @@ class Talk:
                     self._sound.playout.clear(reply)
             self._show(event)
 
-    async def _report(self) -> None:
-        told: dict[int, int] = {}
+    async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(_REPORT_S)
+            await asyncio.sleep(_KEEP_S)
             self._sound.keep()
-            played = self._sound.playout.played_ms()
-            for reply, played_ms in played.items():
-                if told.get(reply) != played_ms:
-                    await self._client.playback(reply, played_ms)
-            told = played
 
 
 async def _messages(path: Path) -> AsyncGenerator[bytes, None]:

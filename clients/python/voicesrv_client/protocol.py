@@ -10,23 +10,23 @@ from types import NoneType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from voicesrv.client.errors import ProtocolError
-from voicesrv.client.events import TYPES, Audio, AudioStart, Ready, ServerEvent, Unknown, Viseme, Word
+from voicesrv_client.errors import ProtocolError
+from voicesrv_client.events import TYPES, Audio, AudioStart, Ready, ServerEvent, Unknown, Viseme, Word
 
 SUBPROTOCOL = "voicesrv.v1"
 PATH = "/ws"
-OptionValue = str | int | bool
 
 _SAMPLE_BYTES = {"linear16": 2, "mulaw": 1, "alaw": 1, "float32": 4}
 
 
-def build_url(url: str, options: Mapping[str, OptionValue | None]) -> str:
+def build_url(url: str, options: Mapping[str, object]) -> str:
     """Give the WebSocket address for a server and the parameters of a connection.
 
     Args:
         url: ``http``, ``https``, ``ws`` or ``wss``; ``/ws`` is added where it has no path. A query that
             it has is kept.
-        options: query parameters by name; those that are None are left to the server.
+        options: query parameters by name: text, numbers, booleans, or lists of text, which commas part. Those
+            that are None are left to the server.
 
     Raises:
         ValueError: the URL has another scheme or no host.
@@ -40,10 +40,14 @@ def build_url(url: str, options: Mapping[str, OptionValue | None]) -> str:
     return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
 
 
-def _as_text(value: OptionValue) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _as_text(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple():
+            return ",".join(map(str, value))
+        case _:
+            return str(value)
 
 
 def bytes_per_second(encoding: str, sample_rate: int, channels: int = 1) -> int:

@@ -7,15 +7,17 @@ import contextlib
 import json
 import logging
 import random
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from voicesrv.client.connection import Connection
-from voicesrv.client.errors import Closed, Refused, Unreachable
-from voicesrv.client.events import Audio, Pong, Ready, ServerEvent
-from voicesrv.client.protocol import Incoming, Next, OptionValue, after_close, backoff_s, build_url
-from voicesrv.client.ring import MicrophoneRing
+from voicesrv_client.connection import Connection
+from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted, VoiceClientError
+from voicesrv_client.events import Audio, Pong, Ready, ServerEvent
+from voicesrv_client.protocol import Incoming, Next, after_close, backoff_s, build_url
+from voicesrv_client.ring import MicrophoneRing
+from voicesrv_client.settings import NOT_IN_QUERY
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,9 @@ class Upkeep:
 
 BY_DEFAULT = Upkeep()
 
+Token = str | Callable[[], Awaitable[str]]
+"""A key, or what gives a token for one connection: it is called anew for each, as a token serves once."""
+
 
 class Link:
     """One conversation over as many connections as it takes.
@@ -53,22 +58,37 @@ class Link:
     """
 
     def __init__(
-        self, url: str, token: str | None, options: Mapping[str, OptionValue | None], upkeep: Upkeep = BY_DEFAULT
+        self,
+        url: str,
+        token: Token | None,
+        options: Mapping[str, Any],
+        upkeep: Upkeep = BY_DEFAULT,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         """Check the address and the format; nothing is opened yet.
 
+        Args:
+            url: as ``build_url`` takes it.
+            token: sent in a header.
+            options: of the connection, see ``Settings``; None is as if left out.
+            upkeep: whether and how to come back.
+            trust: for ``https`` and ``wss`` alone; None trusts whom this system trusts.
+
         Raises:
-            ValueError: the URL or the encoding is none.
+            ValueError: the URL or the encoding is none, or ``trust`` is given for an address without TLS.
         """
-        build_url(url, {})
+        if not build_url(url, {}).startswith("wss:") and trust is not None:
+            raise ValueError(f"ssl is for https and wss, and {url!r} is neither")
         self.conversation = ""
         self.reconnections = 0
         self.lost_ms = 0
         self._url = url
         self._token = token
-        self._options = dict(options)
+        self._trust = trust
         self._upkeep = upkeep
-        self._not_in_query: dict[str, Any] = {}  # instructions and tools, for a new conversation
+        self._options: dict[str, Any] = {}
+        self._not_in_query: dict[str, Any] = {}  # told to each new conversation
+        self._remember(options)
         self._ring = MicrophoneRing(*_audio_format(options), seconds=upkeep.ring_s)
         self._incoming = Incoming()
         self._connection: Connection | None = None
@@ -81,9 +101,16 @@ class Link:
         self._last_sent = 0.0
         self._up_since = 0.0
 
+    @property
+    def over(self) -> bool:
+        """Whether the conversation has ended and will not go on."""
+        return self._over is not None
+
     async def open(self) -> Ready:
         """Connect for the first time; raises what ``Connection.open`` raises."""
-        return await self._open({})
+        ready = await self._open({})
+        await self._tell(ready)
+        return ready
 
     async def close(self) -> None:
         """End it here and now; whoever waits to send gets ``Closed``."""
@@ -136,15 +163,18 @@ class Link:
             ValueError: no such encoding.
             Closed: the conversation is over.
         """
-        options = {k: v for k, v in changes.items() if k not in ("instructions", "tools")}
-        if any(name in options for name in _AUDIO_OPTIONS):
-            audio_format = _audio_format({**self._options, **options})
+        if any(name in changes for name in _AUDIO_OPTIONS):
+            audio_format = _audio_format({**self._options, **changes})
             await self._send_pending()
             async with self._audio_order:
                 self._ring.changed(*audio_format)
-        self._options.update(options)
-        self._not_in_query.update({k: v for k, v in changes.items() if k not in options})
+        self._remember(changes)
         await self.send({"type": "configure", **changes})
+
+    def _remember(self, changes: Mapping[str, Any]) -> None:
+        for name, value in changes.items():
+            if value is not None:
+                (self._not_in_query if name in NOT_IN_QUERY else self._options)[name] = value
 
     async def finish(self) -> None:
         """Ask the server to finish what was said and close; asked again after a drop."""
@@ -179,7 +209,7 @@ class Link:
         Raises:
             Closed: it closed for good, or reconnecting is off.
             Unreachable: it was gone for ``give_up_s``.
-            Refused: it does not let the client come back.
+            Refused, Untrusted: it does not let the client come back, or poses as another.
             ProtocolError: it sent what ``voicesrv.v1`` does not allow.
         """
         while self._over is None:
@@ -233,7 +263,7 @@ class Link:
             wait_s = 0.0
             try:
                 ready = await self._open(self._return_query())
-            except (Unreachable, Refused) as error:
+            except (Unreachable, Untrusted, Refused, ProtocolError) as error:
                 wait_s = self._wait_after(error, closed, in_time=loop.time() < give_up_at)
             except Closed as error:
                 # 4504, not found: a restarted server knows nothing of us; see ``_wait_after``.
@@ -243,7 +273,7 @@ class Link:
                 await self._tell(ready)
                 return ready
 
-    def _wait_after(self, error: Unreachable | Refused, closed: Closed, *, in_time: bool) -> float:
+    def _wait_after(self, error: VoiceClientError, closed: Closed, *, in_time: bool) -> float:
         """Say for how many seconds to wait after a try that failed, or raise where it was the last."""
         match error:
             case Refused(status=404) if self._resume:
@@ -256,13 +286,15 @@ class Link:
         self._end(closed)
         raise error
 
-    def _return_query(self) -> dict[str, OptionValue]:
+    def _return_query(self) -> dict[str, object]:
         if not self._resume:
             return {}
         return {"conversation": self.conversation, "resume": self._resume, **self._incoming.resume_query()}
 
-    async def _open(self, query: Mapping[str, OptionValue]) -> Ready:
-        connection, ready = await Connection.open(build_url(self._url, {**self._options, **query}), self._token)
+    async def _open(self, query: Mapping[str, object]) -> Ready:
+        token = await self._token() if callable(self._token) else self._token
+        url = build_url(self._url, {**self._options, **query})
+        connection, ready = await Connection.open(url, token, self._trust)
         if "resume" in query:
             self._incoming.resumed()
             self.lost_ms += self._ring.rewind(ready.received_ms)
@@ -277,7 +309,7 @@ class Link:
 
     async def _tell(self, ready: Ready) -> None:
         """Tell a new connection what it cannot know."""
-        log.info("back on connection %s", ready.connection)
+        log.info("on connection %s", ready.connection)
         with contextlib.suppress(Closed):  # gone again already: the next read finds out
             if self._incoming.last_seq == 0 and self._not_in_query:
                 await self._say({"type": "configure", **self._not_in_query})
@@ -290,7 +322,7 @@ class Link:
         self._up.set()  # whoever waits to send is told
 
 
-def _audio_format(options: Mapping[str, OptionValue | None]) -> tuple[str, int, int]:
+def _audio_format(options: Mapping[str, Any]) -> tuple[str, int, int]:
     return (
         str(options.get("encoding") or "linear16"),
         int(options.get("sample_rate") or 16000),

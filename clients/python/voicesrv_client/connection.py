@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
@@ -11,9 +12,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
-from voicesrv.client.errors import Closed, ProtocolError, Refused, Unreachable
-from voicesrv.client.events import Ready, ServerError
-from voicesrv.client.protocol import SUBPROTOCOL, parse_event
+from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted
+from voicesrv_client.events import Ready, ServerError
+from voicesrv_client.protocol import SUBPROTOCOL, parse_event
 
 _MAX_MESSAGE = 4 << 20
 """Bytes. 100 ms of audio are 10 kB; the longest text is a turn's words or a resume's events."""
@@ -27,30 +28,40 @@ class Connection:
         self._socket = socket
 
     @classmethod
-    async def open(cls, url: str, token: str | None) -> tuple[Self, Ready]:
+    async def open(cls, url: str, token: str | None, trust: ssl.SSLContext | None = None) -> tuple[Self, Ready]:
         """Connect and wait for ``ready``.
+
+        Args:
+            url: ``ws`` or ``wss``.
+            token: sent in a header.
+            trust: for ``wss`` alone; None trusts whom this system trusts.
 
         Raises:
             Unreachable: nothing answers, or not as a WebSocket server.
+            Untrusted: its certificate does not hold.
             Refused: an HTTP error instead of the upgrade.
             Closed: closed before ``ready``; the reason is the code of the error that was sent first.
             ProtocolError: the first message is something else.
         """
+        parts = urlsplit(url)
+        host = parts.netloc
         try:
             socket = await connect(
                 url,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 additional_headers={"Authorization": f"Bearer {token}"} if token else None,
+                ssl=trust or (True if parts.scheme == "wss" else None),
                 compression=None,  # it does nothing for PCM and holds 30 kB a connection
-                proxy=None if urlsplit(url).hostname in _LOOPBACK else True,
+                proxy=None if parts.hostname in _LOOPBACK else True,
                 max_size=_MAX_MESSAGE,
                 max_queue=64,
                 close_timeout=2,
             )
         except InvalidStatus as error:
             raise refused(error.response) from error
+        except ssl.SSLCertVerificationError as error:
+            raise Untrusted(f"the certificate of {host} is not trusted: {error.verify_message}") from error
         except (OSError, InvalidHandshake) as error:
-            host = urlsplit(url).netloc
             raise Unreachable(f"no voicesrv answers at {host}: {str(error) or 'timed out'}") from error
         try:
             return cls(socket), await _first_event(socket)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, Unpack
 
-from voicesrv.client.events import Audio, Ready, ServerEvent
-from voicesrv.client.link import BY_DEFAULT, Link, Upkeep
-from voicesrv.client.protocol import OptionValue
+from voicesrv_client.events import Audio, Ready, ServerEvent
+from voicesrv_client.link import BY_DEFAULT, Link, Token, Upkeep
+from voicesrv_client.playout import Playout
+from voicesrv_client.settings import Settings
+
+_REPORT_S = 0.2
+"""Between two reports of what was played: a barge-in cuts the history that exactly."""
 
 
 class VoiceClient:
@@ -25,7 +31,7 @@ class VoiceClient:
 
     Iterating is what reads, notices drops and comes back, so one task should always do it. A dropped
     connection is resumed: events and audio of replies arrive exactly once and in order, and the
-    microphone's last 30 s are kept and sent again from where the server lost them. Commands (``text``,
+    microphone's last 30 s are kept and sent again from where the server lost them. Commands (``say``,
     ``cancel`` …) that a dying connection swallowed are not repeated. ``Ready`` comes first, and again
     after each reconnection; where its ``conversation`` is another one, the old one could not go on.
 
@@ -35,20 +41,31 @@ class VoiceClient:
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, upkeep: Upkeep = BY_DEFAULT, **options: OptionValue | None
+        self,
+        url: str,
+        *,
+        token: Token | None = None,
+        conversation: str | None = None,
+        ssl: ssl.SSLContext | None = None,
+        upkeep: Upkeep = BY_DEFAULT,
+        **settings: Unpack[Settings],
     ) -> None:
         """Say where the server is and what is wanted; nothing is opened yet.
 
         Args:
             url: such as ``http://127.0.0.1:8000``; ``https``, ``ws`` and ``wss`` too.
-            token: an API key or short-lived token, sent in a header.
+            token: an API key, sent in a header; or an async function that gives a short-lived token, which is
+                called for each connection. What it raises is raised by entering or iterating.
+            conversation: the id of one to join; None begins a new one.
+            ssl: whom to trust at ``https`` and ``wss``, such as ``tls.trusting("cert.pem")`` for a server with
+                a self-signed certificate; None trusts whom this system trusts.
             upkeep: whether and how to come back after a drop.
-            options: the query parameters of ``docs/protocol.md``, e.g. ``mode="listen"``; None is the default.
+            settings: what the conversation is to be like, e.g. ``mode="listen", keyterms=["Saoirse"]``.
 
         Raises:
-            ValueError: the URL or the encoding is none.
+            ValueError: the URL or the encoding is none, or ``ssl`` is given where there is no TLS.
         """
-        self._link = Link(url, token, options, upkeep)
+        self._link = Link(url, token, {"conversation": conversation, **settings}, upkeep, ssl)
         self._first: Ready | None = None
 
     @property
@@ -76,11 +93,18 @@ class VoiceClient:
         """
         await self._link.send_audio(data)
 
-    async def text(self, text: str) -> None:
+    async def send_all(self, blocks: AsyncIterable[bytes]) -> None:
+        """Send audio as it comes, until there is no more or the conversation is over."""
+        async for block in blocks:
+            if self._link.over:
+                return
+            await self.send_audio(block)
+
+    async def send_text(self, text: str) -> None:
         """Send a user's turn, typed."""
         await self._link.send({"type": "text", "text": text})
 
-    async def speak(self, text: str, *, flush: bool = True) -> None:
+    async def say(self, text: str, *, flush: bool = True) -> None:
         """Have this text said as it is; ``flush=False`` gathers until a sentence is whole."""
         await self._link.send({"type": "speak", "text": text, "flush": flush})
 
@@ -100,34 +124,29 @@ class VoiceClient:
         """Say how much of a reply has been heard; forgotten while the connection is down."""
         await self._link.send_if_up({"type": "playback", "reply": reply, "played_ms": played_ms})
 
+    async def report(self, playout: Playout) -> None:
+        """Say every 200 ms how much of each reply has been heard, until the conversation is over."""
+        told: dict[int, int] = {}
+        while not self._link.over:
+            await asyncio.sleep(_REPORT_S)
+            played = playout.played_ms()
+            for reply, played_ms in played.items():
+                if told.get(reply) != played_ms:
+                    await self.playback(reply, played_ms)
+            told = played
+
     async def tool_result(self, id: str, output: str | None = None, *, error: str | None = None) -> None:
         """Answer a ``ToolCall`` with its output, or with what went wrong."""
         outcome = {"output": output or ""} if error is None else {"error": error}
         await self._link.send({"type": "tool_result", "id": id, **outcome})
 
-    async def configure(
-        self,
-        *,
-        instructions: str | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        **options: OptionValue,
-    ) -> None:
-        """Change options from here on; answered by ``Configured``.
-
-        Args:
-            instructions: added to the agent's own.
-            tools: functions that the model may ask for: ``name``, ``description``, ``parameters``.
-            options: query parameters of ``docs/protocol.md``, under the same names.
+    async def configure(self, **changes: Unpack[Settings]) -> None:
+        """Change settings from here on, those that are not None; answered by ``Configured``.
 
         Raises:
             ValueError: no such encoding.
         """
-        changes: dict[str, Any] = dict(options)
-        if instructions is not None:
-            changes["instructions"] = instructions
-        if tools is not None:
-            changes["tools"] = [dict(tool) for tool in tools]
-        await self._link.configure(changes)
+        await self._link.configure({name: value for name, value in changes.items() if value is not None})
 
     async def ping(self, id: str | int | None = None) -> None:
         """Ask for a ``Pong`` of the same id."""
@@ -144,6 +163,7 @@ class VoiceClient:
 
         Raises:
             Unreachable: nothing answers.
+            Untrusted: its certificate is not one to be trusted.
             Refused: the server said no, e.g. to a parameter or a key, or it is full.
             Closed: it accepted and closed again, e.g. a conversation that is not there.
             ProtocolError: it is no voicesrv.
@@ -166,7 +186,7 @@ class VoiceClient:
         Raises:
             Closed: the server closed for good, or reconnecting is off.
             Unreachable: it was gone for ``Upkeep.give_up_s``.
-            Refused: it does not let the client come back.
+            Refused, Untrusted: it does not let the client come back, or poses as another.
             ProtocolError: it sent what ``voicesrv.v1`` does not allow.
         """
         first, self._first = self._first, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicesrv.client.protocol import bytes_per_second, frame_bytes
+from voicesrv_client.protocol import bytes_per_second, frame_bytes
 
 
 class MicrophoneRing:

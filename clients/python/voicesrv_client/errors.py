@@ -4,6 +4,7 @@
 
     VoiceClientError
     ├── Unreachable   nothing answers there: is the server up, is the address right?
+    ├── Untrusted     its certificate is not one to be trusted: see ``voicesrv_client.tls``
     ├── Refused       the server said no before the conversation began; the message says why
     ├── Closed        the conversation is over and trying again unchanged is in vain
     └── ProtocolError what came is not ``voicesrv.v1``: is it another server?
@@ -18,6 +19,10 @@ class VoiceClientError(Exception):
 
 class Unreachable(VoiceClientError):
     """No server answers at the address, or none answered again within the time to give up."""
+
+
+class Untrusted(VoiceClientError):
+    """The server's certificate is self-signed, expired, for another name, or otherwise not to be trusted."""
 
 
 class Refused(VoiceClientError):

@@ -14,18 +14,26 @@ from typing import Any, Self
 
 import sounddevice
 
-from voicesrv.client.playout import Playout
+from voicesrv_client.playout import Playout
 
 _MIC_QUEUE = 250
 """Blocks of 20 ms that may wait for the network: 5 s, and then the oldest are dropped and counted."""
 DeviceError = sounddevice.PortAudioError
-"""Raised on entering where there is no such device, or it does not take the format."""
+"""Raised where there is no such device, or it does not take the format."""
 
 
 class Microphone:
     """The default input device as blocks of 20 ms of mono linear16."""
 
     def __init__(self, sample_rate: int = 16000) -> None:
+        """Open the device, inside a running event loop; it is heard from ``with`` on.
+
+        Args:
+            sample_rate: of the blocks, in Hz.
+
+        Raises:
+            DeviceError: there is none, or it does not take the format.
+        """
         self.dropped = 0
         """Blocks that were lost because nobody took them in time."""
         self._blocks: asyncio.Queue[bytes] = asyncio.Queue(_MIC_QUEUE)
@@ -61,12 +69,18 @@ class Microphone:
 class Speaker:
     """The default output device, playing what a ``Playout`` holds; silence where that is empty."""
 
-    def __init__(self, playout: Playout, heard: Callable[[bytes], object], sample_rate: int = 24000) -> None:
+    def __init__(
+        self, playout: Playout, heard: Callable[[bytes], object] | None = None, sample_rate: int = 24000
+    ) -> None:
         """Open the device.
 
         Args:
-            playout: where the audio comes from.
+            playout: where the audio comes from, mono linear16.
             heard: called on the device's thread with what was taken, without silence.
+            sample_rate: of the audio, in Hz.
+
+        Raises:
+            DeviceError: there is none, or it does not take the format.
         """
         self._playout = playout
         self._heard = heard
@@ -87,5 +101,5 @@ class Speaker:
         pcm = self._playout.pull(len(out))
         out[: len(pcm)] = pcm
         out[len(pcm) :] = bytes(len(out) - len(pcm))
-        if pcm:
+        if pcm and self._heard is not None:
             self._heard(pcm)

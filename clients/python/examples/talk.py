@@ -1,0 +1,32 @@
+"""Talk with microphone and headphones: python talk.py [URL]. Needs the extra mic; Ctrl-C ends it."""
+
+import asyncio
+import contextlib
+import sys
+
+from voicesrv_client import VoiceClient
+from voicesrv_client.devices import Microphone, Speaker
+from voicesrv_client.events import Audio, Clear, ReplyEnd, TurnEnd
+from voicesrv_client.playout import Playout
+
+
+async def main(url: str = "http://127.0.0.1:8000") -> None:
+    playout = Playout()
+    async with VoiceClient(url) as client, asyncio.TaskGroup() as tasks:
+        with Microphone() as microphone, Speaker(playout):
+            tasks.create_task(client.send_all(microphone))
+            tasks.create_task(client.report(playout))
+            async for event in client:
+                match event:
+                    case Audio(reply=reply, pcm=pcm):
+                        playout.push(reply, pcm)
+                    case Clear(reply=reply):  # you spoke: what was not played is not to be heard
+                        playout.clear(reply)
+                    case TurnEnd(text=text):
+                        print("you:  ", text, flush=True)
+                    case ReplyEnd(heard=heard):
+                        print("agent:", heard, flush=True)
+
+
+with contextlib.suppress(KeyboardInterrupt):
+    asyncio.run(main(*sys.argv[1:]))
