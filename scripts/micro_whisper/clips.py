@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .domain import ENGLISH, GERMAN
+from .sounds import Sounds
 from .speech import RATE, TAIL_S, Spoken
 
 LONGEST_S = 15.0
@@ -37,6 +38,8 @@ class Clip:
     """The words said before, or words to listen for; empty for none."""
     stamped: bool = True
     """Whether it is to be read with time tokens."""
+    forced: str = ""
+    """A word that is written although nobody speaks."""
 
 
 class ClipMaker:
@@ -45,27 +48,41 @@ class ClipMaker:
     Args:
         spoken: the sentences to make them of.
         rng: decides everything.
+        empty: share of windows in which nobody speaks; may be changed later.
     """
 
-    def __init__(self, spoken: Sequence[Spoken], rng: random.Random) -> None:
+    def __init__(self, spoken: Sequence[Spoken], rng: random.Random, empty: float = 0.07) -> None:
+        self.empty = empty
         self._spoken = spoken
         self._rng = rng
-        self._noise = np.random.default_rng(rng.getrandbits(32))
-        self._hisses = [self._hiss_of(slope) for slope in (0, 0.25, 0.5, 0.75, 1)]
+        self._sounds = Sounds(rng)
         self._by_voice: dict[str, list[Spoken]] = defaultdict(list)
         for one in spoken:
             self._by_voice[one.voice].append(one)
 
     def make(self) -> Clip:
         """The next window."""
+        rng = self._rng
+        if rng.random() < self.empty:
+            return self._empty()
         clip = self._clip()
-        clip.stamped = self._rng.random() < 0.65
+        clip.stamped = rng.random() < 0.65
+        return clip
+
+    def _empty(self) -> Clip:
+        """A window without speech. Without time tokens Whisper may not end at once, so there some word is written."""
+        rng = self._rng
+        clip = Clip(self._sounds.nothing(rng.uniform(0.3, rng.choice((1.5, 6)))), rng.choice(("en", "en", "de")))
+        clip.stamped = rng.random() < 0.4
+        if not clip.stamped:
+            word = rng.choice((*ENGLISH, *GERMAN))
+            clip.forced = rng.choice((word, word.capitalize()))
+        if rng.random() < 0.2:
+            clip.before = self._words_before(clip.language)
         return clip
 
     def _clip(self) -> Clip:
         rng = self._rng
-        if rng.random() < 0.07:
-            return Clip(self.nothing(rng.uniform(0.5, 5)), rng.choice(("en", "en", "de")))
         first = rng.choice(self._spoken)
         said = [first]
         for _ in range(rng.choice((0, 0, 0, 0, 0, 0, 1, 1, 2, 3))):
@@ -99,28 +116,6 @@ class ClipMaker:
         clip.samples = self._heard(clip.samples)
         return clip
 
-    def nothing(self, seconds: float) -> npt.NDArray[np.float32]:
-        """Silence, noise, a hum, a bell, knocks: anything but speech."""
-        rng, n_samples = self._rng, round(seconds * RATE)
-        time = np.arange(n_samples) / RATE
-        sound = np.zeros(n_samples)
-        if rng.random() < 0.35:
-            frequency, depth = rng.uniform(60, 3000), rng.choice((0.0, 0.0, 0.3))
-            tone = sum(np.sin(2 * np.pi * frequency * k * time) / k for k in range(1, rng.randint(2, 5)))
-            tone = tone * (1 + depth * np.sin(2 * np.pi * rng.uniform(1, 8) * time))
-            begins = rng.uniform(0, seconds * 0.7)
-            fading = np.exp(-np.maximum(time - begins, 0) * rng.choice((0.0, 3.0, 10.0, 30.0))) * (time >= begins)
-            sound += tone * fading
-        if rng.random() < 0.3:
-            for _ in range(rng.randint(1, 6)):
-                start, length = rng.randrange(n_samples), rng.randint(20, RATE // 4)
-                burst = self._noise.standard_normal(length) * np.exp(-np.linspace(0, rng.uniform(2, 8), length))
-                sound[start : start + length] += burst[: n_samples - start]
-        sound = sound / max(float(np.abs(sound).max()), 1e-9) * 10 ** (rng.uniform(-40, -3) / 20)
-        if rng.random() < 0.8:
-            sound = sound + self._hiss(n_samples) * 10 ** (rng.uniform(-75, -20) / 20)
-        return np.clip(sound * rng.choice((0, 1, 1, 1, 1, 1, 1, 1)), -1, 1).astype(np.float32)
-
     def _heard(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """At some level, with noise 12 to 45 dB below the speech or none."""
         rng = self._rng
@@ -128,22 +123,8 @@ class ClipMaker:
         samples = samples * level
         if rng.random() < 0.8:
             loudness = float(np.sqrt(np.mean(samples**2)))
-            samples = samples + self._hiss(len(samples)) * loudness * 10 ** (-rng.uniform(12, 45) / 20)
+            samples = samples + self._sounds.hiss(len(samples)) * loudness * 10 ** (-rng.uniform(12, 45) / 20)
         return np.clip(samples, -1, 1).astype(np.float32)
-
-    def _hiss(self, n_samples: int) -> npt.NDArray[np.float32]:
-        """Noise of loudness 1, its power falling by 0 to 6 dB an octave."""
-        noise = self._rng.choice(self._hisses)
-        start = self._rng.randrange(len(noise))
-        cut: npt.NDArray[np.float32] = noise[np.arange(start, start + n_samples) % len(noise)]
-        return cut
-
-    def _hiss_of(self, slope: float) -> npt.NDArray[np.float32]:
-        """Half a minute or so of it, cut anywhere later."""
-        n_samples = 2**19
-        spectrum = np.fft.rfft(self._noise.standard_normal(n_samples))
-        noise = np.fft.irfft(spectrum * np.maximum(np.arange(len(spectrum)), 300.0) ** -slope)
-        return (noise / np.sqrt(np.mean(noise**2))).astype(np.float32)
 
     def _cut_end(self, clip: Clip) -> None:
         """Break off within or after a word of the last sentence but its last; then silence, or the window ends."""

@@ -18,8 +18,13 @@ from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import Word, get_ctranslate2_storage
 
+from voicesrv.engines.whisper import guards
+from voicesrv.engines.whisper.model import Hypothesis, Window
+from voicesrv.engines.whisper.model import WhisperModel as ServedWhisper
+
 from .clips import Clip, ClipMaker
 from .domain import Sentence, any_words, german, measuring_sentence
+from .sounds import Sounds
 from .speech import RATE, Spoken, speak
 
 SEED = 2
@@ -65,6 +70,7 @@ class Listener:
     def __init__(self, folder: Path) -> None:
         self.model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
         self.tokenizer = Tokenizer(self.model.hf_tokenizer, True, "transcribe", "en")
+        self._served = ServedWhisper(str(folder), "cpu", "int8", 1)
 
     def padded(self, samples: npt.NDArray[np.float32], beam_size: int = 5) -> str:
         """The text, in faster-whisper's own way: the window filled up to 30 s."""
@@ -78,6 +84,11 @@ class Listener:
         prompt = [*self.tokenizer.sot_sequence, self.tokenizer.no_timestamps]
         result = self.model.model.generate(encoded, [prompt], beam_size=beam_size, max_length=200)
         return str(self.tokenizer.decode(result[0].sequences_ids[0]))
+
+    def served(self, samples: npt.NDArray[np.float32], beam_size: int = 5) -> Hypothesis:
+        """What the server's engine makes of it, its guards included: no time tokens, a window of whole seconds."""
+        window = Window((samples * 32767).astype(np.int16), language="en", beam=beam_size)
+        return self._served.transcribe([window])[0]
 
     def words(self, samples: npt.NDArray[np.float32]) -> list[Word]:
         """The words with their times, with one beam."""
@@ -119,7 +130,7 @@ class Report:
 def measure(folder: Path, n: int = 200) -> Report:
     """Measure a model folder on ``n`` unseen utterances and as many that say nothing."""
     listener = Listener(folder)
-    spoken, clips = unseen_utterances(n)
+    _, clips = unseen_utterances(n)
     expected = [said(clip) for clip in clips]
     seconds = sum(len(clip.samples) for clip in clips) / RATE
     rows = [("utterances", f"{n}, {seconds:.0f} s, {sum(len(text.split()) for text in expected)} words")]
@@ -139,7 +150,7 @@ def measure(folder: Path, n: int = 200) -> Report:
         rows.append((name, value))
     rows.append(("words in any order", _any_order(listener)))
     rows.append(("word times", _word_times(clips, listener)))
-    rows.append(("nothing said", _nothing(spoken, listener, n)))
+    rows += _no_speech(clips, listener, n)
     rows.append(("language told", _languages(clips, listener)))
     return Report(tuple(rows), rates["window of 30 s, beam 5"])
 
@@ -169,11 +180,29 @@ def _word_times(clips: Sequence[Clip], listener: Listener) -> str:
     return "; ".join(told)
 
 
-def _nothing(spoken: Sequence[Spoken], listener: Listener, n: int) -> str:
-    maker = ClipMaker(spoken, random.Random(SEED))
-    sounds = [maker.nothing(maker_seconds) for maker_seconds in np.linspace(0.5, 8, n)]
-    empty = sum(not words(listener.padded(sound)) for sound in sounds)
-    return f"{empty} of {n} silences, noises, hums, bells and knocks gave empty text"
+def _no_speech(clips: Sequence[Clip], listener: Listener, n: int) -> list[tuple[str, str]]:
+    """How silence and sounds are told from speech: by nothing but the model, without a detector before it."""
+    made = Sounds(random.Random(SEED))
+    sounds = [made.nothing(seconds) for seconds in np.linspace(0.5, 8, n)]
+    padded = sum(not listener.padded(sound) for sound in sounds)
+    served = [listener.served(sound) for sound in sounds]
+    spoken = [listener.served(clip.samples) for clip in clips]
+    least, most = (
+        np.percentile([each.no_speech for each in heard], percent) for heard, percent in ((served, 5), (spoken, 95))
+    )
+    return [
+        (
+            "nothing said",
+            f"{padded} of {n} silences and sounds gave no text in windows of 30 s, "
+            f"{sum(not each.words for each in served)} as the server asks",
+        ),
+        (
+            "no-speech probability",
+            f"over {least:.2f} for 95% of these, under {most:.2f} for 95% of the utterances; over {guards.NO_SPEECH} "
+            f"for {sum(each.no_speech > guards.NO_SPEECH for each in spoken)} of {len(spoken)} utterances; "
+            f"{sum(not each.words for each in spoken)} of them were dropped",
+        ),
+    ]
 
 
 def _languages(clips: Sequence[Clip], listener: Listener) -> str:

@@ -97,7 +97,7 @@ class Reader:
         return int(found)
 
     def lesson(self, clip: Clip) -> Lesson:
-        """What the network is to make of a clip."""
+        """What the network is to make of a clip. Where nobody speaks, the end is wanted whatever has been written."""
         tokens: list[int] = []
         heard: list[tuple[float, float] | None] = []
         if clip.before:
@@ -112,11 +112,14 @@ class Reader:
         if not clip.segments and clip.stamped:
             tokens.append(self.first_time)
             heard.append(None)
+        forced = self.encode(" " + clip.forced) if clip.forced else []
+        tokens += forced
+        heard += [None] * len(forced)
         ends = clip.segments[-1][-1][2] if clip.segments else None
         heard.append(None if ends is None else (ends, ends + 0.6))
         tokens.append(self.end)
         wanted = [-1] * len(tokens)
-        wanted[n_asked - 1 : -1] = tokens[n_asked:]
+        wanted[n_asked - 1 : -1] = [self.end] * (len(forced) + 1) if forced else tokens[n_asked:]
         wanted[n_before] = tokens[n_before + 1] if clip.segments else self.id("<|nospeech|>")
         looked_at = [None] * (n_asked - 1) + heard
         return Lesson(tokens[:-1], wanted[:-1], looked_at)

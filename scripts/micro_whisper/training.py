@@ -25,34 +25,64 @@ from .clips import Clip, ClipMaker
 from .domain import ENGLISH, GERMAN, bare
 from .network import MicroWhisper, Size
 from .speech import Spoken
-from .tokens import N_TIMES, Lesson, Reader
+from .tokens import N_TEXT, N_TIMES, Lesson, Reader
 
 _WORDS = {word.lower(): i for i, word in enumerate(dict.fromkeys((*ENGLISH, *GERMAN)), start=1)}
 """0 stands for no word."""
 GUIDED_HEADS = (0, 1)
 """Heads of the last decoder layer that are drawn to the words; the converted model takes its word times from them."""
 
-STEPS = 5000
 _WHOLE_FRAMES = 3000
 _WORD_WEIGHT, _LOOK_WEIGHT, _EVEN_SHARE = 0.5, 0.2, 0.3
 _SPREAD = torch.tensor([0.06, 0.12, 0.2, 0.24, 0.2, 0.12, 0.06])
 """A time token shares its target with its neighbours: 20 ms is finer than anyone can hear."""
+_UNSURE = 0.5
+"""Where nobody speaks, so much of the first target is spread over all text. Whisper may not end there, and the word
+that it writes instead is told from one that was heard by how unsure it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the course; the learning rate rises and falls in each."""
+
+    steps: int
+    peak_rate: float
+    warmup: int
+    empty: float
+    """Share of windows in which nobody speaks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
     """How it is trained."""
 
-    steps: int = STEPS
+    stages: tuple[Stage, ...] = (Stage(5000, 1.6e-3, 400, 0.07), Stage(1200, 4e-4, 60, 0.2))
+    """First the sentences, then also what is none."""
     batch_s: float = 40.0
     """Audio in a step, in seconds, its padding included."""
-    peak_rate: float = 1.6e-3
-    warmup: int = 400
-    whole_from: float = 0.5
-    """From this share of the steps on, some batches have the full 30 s."""
+    whole_from: int = 2500
+    """From this step on, some batches have the full 30 s."""
     whole_share: float = 0.1
     whole_clips: int = 2
     seed: int = 1
+
+    @property
+    def steps(self) -> int:
+        """Of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def at(self, step: int) -> tuple[Stage, float]:
+        """The stage that a step (0 and up, less than ``steps``) is in, and the learning rate there."""
+        begins = 0
+        for stage in self.stages:
+            if step < begins + stage.steps:
+                break
+            begins += stage.steps
+        step -= begins
+        if step < stage.warmup:
+            return stage, stage.peak_rate * (step + 1) / stage.warmup
+        done = (step - stage.warmup) / (stage.steps - stage.warmup)
+        return stage, stage.peak_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
 
 
 class Trainer:
@@ -94,8 +124,10 @@ class Trainer:
         sums = np.zeros(4)
         while self._step < course.steps and time.monotonic() - began < stop_after_s:
             clips, whole = next(batches)
+            stage, rate = course.at(self._step)
+            self._maker.empty = stage.empty
             for group in self._optimiser.param_groups:
-                group["lr"] = self._rate()
+                group["lr"] = rate
             losses = self._losses(clips, whole)
             self._optimiser.zero_grad()
             losses[0].backward()
@@ -123,13 +155,6 @@ class Trainer:
         for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
-    def _rate(self) -> float:
-        course = self._course
-        if self._step < course.warmup:
-            return course.peak_rate * (self._step + 1) / course.warmup
-        done = (self._step - course.warmup) / (course.steps - course.warmup)
-        return course.peak_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
-
     def _save(self) -> None:
         part = self._checkpoint.with_suffix(".part")
         state = {
@@ -152,7 +177,7 @@ class Trainer:
                 batches[-1].append(clip)
             rng.shuffle(batches)
             for batch in batches:
-                late = self._step >= course.whole_from * course.steps
+                late = self._step >= course.whole_from
                 if late and rng.random() < course.whole_share:
                     yield rng.sample(batch, min(course.whole_clips, len(batch))), True
                 else:
@@ -164,7 +189,7 @@ class Trainer:
         audio = self.network.encoder(features)
         given, wanted = (_padded(lessons, name) for name in ("given", "wanted"))
         logits, weights = self.network.decoder(given.clamp_min(0), audio)
-        text = self._text_loss(logits, wanted)
+        text = self._text_loss(logits, given, wanted)
         words = self._word_loss(audio, clips)
         look = _look_loss(weights, lessons)
         return text + _WORD_WEIGHT * words + _LOOK_WEIGHT * look, text, words, look
@@ -194,8 +219,9 @@ class Trainer:
         features: npt.NDArray[np.float32] = ((log_power.clamp_min(float(log_power.max()) - 8) + 4) / 4).numpy()
         return features
 
-    def _text_loss(self, logits: Tensor, wanted: Tensor) -> Tensor:
+    def _text_loss(self, logits: Tensor, given: Tensor, wanted: Tensor) -> Tensor:
         chosen = wanted >= 0
+        unstamped = given[chosen] == self._reader.first_time - 1
         log_likely = logits[chosen].log_softmax(-1)
         wanted = wanted[chosen]
         loss = functional.nll_loss(log_likely, wanted, reduction="none")
@@ -204,6 +230,8 @@ class Trainer:
             moments = wanted[timed, None] + torch.arange(len(_SPREAD)) - len(_SPREAD) // 2
             moments = moments.clamp(self._reader.first_time, self._reader.first_time + N_TIMES - 1)
             loss = loss.masked_scatter(timed, -(log_likely[timed].gather(1, moments) * _SPREAD).sum(1))
+        empty = unstamped & (wanted == self._reader.end)
+        loss = torch.where(empty, (1 - _UNSURE) * loss - _UNSURE * log_likely[:, :N_TEXT].mean(1), loss)
         return loss.mean()
 
     def _word_loss(self, audio: Tensor, clips: list[Clip]) -> Tensor:
@@ -248,6 +276,8 @@ def _look_loss(weights: Tensor, lessons: list[Lesson]) -> Tensor:
                 begin = min(max(int(span[0] * 50) - 1, 0), row.shape[1] - 1)
                 row[place, begin : max(math.ceil(span[1] * 50) + 1, begin + 1)] = 1
     chosen = wanted.any(-1)
+    if not chosen.any():
+        return weights.new_zeros(())
     wanted = wanted[chosen]
     spread, gathered = (weights[:, head][chosen] for head in GUIDED_HEADS)
     unevenness = -((spread + 1e-4).log() * wanted).sum(-1) / wanted.sum(-1)
