@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
 
 from voicesrv.agents import Agent
 from voicesrv.app import check_language, create_app, server_options
@@ -21,6 +26,7 @@ from voicesrv.errors import ClientError
 from voicesrv.options import Options
 from voicesrv.settings import Settings
 from voicesrv.testing import FakeStt
+from voicesrv.transport.certificates import self_signed
 from voicesrv.transport.server import running
 
 pytestmark = pytest.mark.anyio
@@ -78,6 +84,65 @@ async def test_http_beside_it(tmp_path: Path) -> None:
             assert "voicesrv_connections 1.0" in page and "voicesrv_room_streams 199.0" in page
 
 
+async def test_it_says_what_it_has(tmp_path: Path) -> None:
+    greets = {"clerk": Agent("clerk", instructions="the canary", greeting="Good evening.")}
+    async with serving(tmp_path, agents=greets) as at, httpx.AsyncClient(base_url=f"http://{at}") as http:
+        info = (await http.get("/v1/info")).json()
+    assert info["version"] == version("voicesrv")
+    assert info["features"] == {"history": False, "search": False, "tls": False, "auth_required": False}
+    assert info["engines"] == {"vad": "null", "stt": "null", "llm": "null", "tts": "null"}
+    assert info["voices"] == [{"name": "tone", "language": None}] and info["languages"] == ["*"]
+    assert [agent["name"] for agent in info["agents"]] == ["default", "clerk"]
+    assert "canary" not in json.dumps(info)
+
+
+async def test_the_console_has_what_it_draws(tmp_path: Path) -> None:
+    began = time.time()
+    async with serving(tmp_path, max_conversations=7) as at, dial(at) as socket:
+        await socket.send(np.full(16000, 8000, np.int16).tobytes() + bytes(16000))
+        await read_until(socket, "audio.end")
+        async with httpx.AsyncClient(base_url=f"http://{at}") as http:
+            page = (await http.get("/metrics")).text
+    found = {sample.name: sample for family in text_string_to_metric_families(page) for sample in family.samples}
+    assert found["voicesrv_capacity_conversations"].value == 7
+    assert found["voicesrv_room_streams"].value == 6
+    assert began <= found["voicesrv_start_time_seconds"].value <= time.time()
+    kinds = {line.partition('"')[2].partition('"')[0] for line in page.splitlines() if "voicesrv_streams{" in line}
+    assert kinds == {"stt", "llm", "tts"}
+    for stage in ("endpoint", "stt", "llm_first", "tts_first", "total"):
+        assert f'voicesrv_stage_seconds_bucket{{le="0.5",stage="{stage}"}}' in page
+
+
+async def test_pages_and_a_conversation_over_tls(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path / "tls", ["nas.fritz.box"])
+    made = Settings(port=0, vad="null", stt="null", llm="null", tts="null", state_dir=str(tmp_path))
+    app = create_app(made, certificate=certificate)
+    trust = ssl.create_default_context(cafile=certificate.public)
+    async with running(app, server_options(made, certificate), app.state.drain) as url:
+        async with httpx.AsyncClient(base_url=url, verify=trust) as http:
+            page = await http.get("/")
+            assert page.status_code == 200 and page.headers["content-type"] == "text/html; charset=utf-8"
+            info = (await http.get("/v1/info")).json()
+            assert info["features"]["tls"] is True
+            fetched = await http.get(info["certificate"])
+            assert certificate.public is not None and fetched.content == certificate.public.read_bytes()
+            assert (await http.get("/ws")).json()["example"].startswith("wss://127.0.0.1:")
+        at = url.removeprefix("https://")
+        async with connect(f"wss://{at}/ws", ssl=trust, compression=None, proxy=None, origin=Origin(url)) as socket:
+            await socket.send(json.dumps({"type": "text", "text": "hello"}))
+            kinds = [event["type"] for event in await read_until(socket, "audio.end")]
+            assert kinds[0] == "ready" and "reply.text" in kinds
+        with pytest.raises(InvalidStatus):
+            await connect(f"wss://{at}/ws", ssl=trust, proxy=None, origin=Origin("https://evil.example"))
+
+
+async def test_pages_can_be_left_out(tmp_path: Path) -> None:
+    async with serving(tmp_path, pages=False) as at, httpx.AsyncClient(base_url=f"http://{at}") as http:
+        for path in ("/", "/console", "/console/"):
+            answer = await http.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 async def test_keys_own_conversations_and_scopes_are_modes(tmp_path: Path) -> None:
     async with serving(tmp_path, api_keys=KEYS) as at:
         with pytest.raises(InvalidStatus) as refused:
@@ -101,6 +166,31 @@ async def test_a_full_server_refuses_before_the_upgrade(tmp_path: Path) -> None:
             await dial(at)
         assert refused.value.response.status_code == 503
         assert int(refused.value.response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "query", "code", "close_code"),
+    [
+        ({"api_keys": KEYS}, "", "unauthorized", 4501),
+        ({}, "mode=sing", "bad_parameter", 1008),
+        ({}, "conversation=cv_none", "not_found", 4504),
+        ({"max_conversations": 1}, "", "overloaded", 1013),
+    ],
+)
+async def test_a_browser_is_refused_where_it_can_read_why(
+    tmp_path: Path, settings: dict[str, Any], query: str, code: str, close_code: int
+) -> None:
+    async with serving(tmp_path, **settings) as at, AsyncExitStack() as stack:
+        if code == "overloaded":
+            await stack.enter_async_context(dial(at))
+        socket = await stack.enter_async_context(dial(at, f"refuse=socket&{query}", subprotocols=["voicesrv.v1"]))
+        error = json.loads(await socket.recv())
+        assert (error["type"], error["code"], error["fatal"]) == ("error", code, True)
+        assert ("retry_after_ms" in error) == (code == "overloaded")
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (close_code, code)
 
 
 @pytest.mark.parametrize(

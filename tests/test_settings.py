@@ -116,6 +116,13 @@ def test_an_address_that_others_reach_needs_a_key_or_a_word() -> None:
     assert load({"host": "0.0.0.0", "api_keys": "long-enough"}).host == "0.0.0.0"
 
 
+def test_a_key_without_its_certificate_is_a_mistake() -> None:
+    assert load({"tls": "cert.pem", "tls_key": "key.pem"}).tls_key == "key.pem"
+    for tls in ("", "self-signed"):
+        with pytest.raises(ConfigError, match=r"tls_key 'key\.pem' is the key of a certificate; tls has to name"):
+            load({"tls": tls, "tls_key": "key.pem"})
+
+
 @pytest.mark.parametrize(
     ("host", "expected"),
     [

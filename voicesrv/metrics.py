@@ -13,6 +13,8 @@ CONNECTIONS = Gauge("voicesrv_connections", "Open WebSocket connections.", regis
 CONVERSATIONS = Gauge("voicesrv_conversations", "Conversations in memory.", registry=REGISTRY)
 STREAMS = Gauge("voicesrv_streams", "Engine streams in use.", ["kind"], registry=REGISTRY)
 ROOM = Gauge("voicesrv_room_streams", "How many more conversations fit now.", registry=REGISTRY)
+CAPACITY = Gauge("voicesrv_capacity_conversations", "How many conversations are held at most.", registry=REGISTRY)
+STARTED = Gauge("voicesrv_start_time_seconds", "When the server started, since 1970.", registry=REGISTRY)
 TURNS = Counter("voicesrv_turns_total", "User turns ended, by cause.", ["cause"], registry=REGISTRY)
 REPLIES = Counter("voicesrv_replies_total", "Replies ended, by cause.", ["cause"], registry=REGISTRY)
 STAGE = Histogram(

@@ -58,11 +58,7 @@ def unknown_variables(known: Collection[str]) -> Iterator[str]:
     """
     for name in sorted(os.environ):
         field = name.removeprefix(PREFIX).lower()
-        if (
-            not name.startswith(PREFIX)
-            or name in _OTHERS
-            or field.partition("__")[0] in known
-        ):
+        if not name.startswith(PREFIX) or name in _OTHERS or field.partition("__")[0] in known:
             continue
         near = difflib.get_close_matches(field, known, n=1)
         yield f"{name} sets nothing" + (f"; did you mean {PREFIX}{near[0].upper()}?" if near else "")

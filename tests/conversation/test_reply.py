@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import numpy as np
 import pytest
 
+from voicesrv import metrics
 from voicesrv.conversation.reply import Reply, ReplyCallbacks, TurnTiming
 from voicesrv.conversation.thinking import Dictation, Source, Thinking
 from voicesrv.conversation.voicing import AHEAD_MS, ATTEMPTS
@@ -164,6 +165,25 @@ async def test_it_tells_itself_in_order() -> None:
         assert it.calls == ["heard", "sent", "over"]
         assert reply.items() == [AgentItem(FOUR)]
         assert not it.of(Latency)  # nobody spoke before it
+
+
+async def test_speaking_counts_as_a_stream_in_use() -> None:
+    in_use = metrics.STREAMS.labels("tts")._value
+    before = in_use.get()
+
+    class Watched(Voice):
+        async def synthesize(self, text: str, options: TtsOptions) -> AsyncGenerator[Speech, None]:
+            seen.append(in_use.get())
+            async with aclosing(super().synthesize(text, options)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    seen: list[float] = []
+    async with bench() as it:
+        it.tts = Watched()
+        it.dictate(FOUR)
+        await asyncio.sleep(5)
+    assert set(seen) == {before + 1} and in_use.get() == before
 
 
 async def test_it_is_over_when_it_has_been_heard() -> None:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
+from voicesrv import metrics
 from voicesrv.conversation import clock
 from voicesrv.conversation.thinking import FLUSH_WITHIN_S, MAX_TOOL_ROUNDS, TOOL_TIMEOUT_S, Dictation, Source, Thinking
 from voicesrv.engines.base import AgentItem, Item, LlmEvent, LlmOptions, TextDelta, ToolResult, Usage, UserItem
@@ -206,6 +207,15 @@ async def test_a_lost_model_is_asked_once_more_where_it_said_nothing_yet() -> No
     with pytest.raises(EngineError):
         await text_of(thinking(llm))
     assert len(llm.asked) == 1
+
+
+async def test_a_request_counts_as_a_stream_in_use() -> None:
+    in_use = metrics.STREAMS.labels("llm")._value
+    before = in_use.get()
+    async with aclosing(thinking(Script([TextDelta("a"), TextDelta("b")])).deltas()) as deltas:
+        await anext(deltas)
+        assert in_use.get() == before + 1
+    assert in_use.get() == before
 
 
 async def test_leaving_early_ends_the_request() -> None:

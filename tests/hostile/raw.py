@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -144,11 +145,14 @@ class RawClient:
 
 
 @contextlib.asynccontextmanager
-async def connected(url: str, *, receive_buffer: int | None = None) -> AsyncIterator[RawClient]:
-    """Connect over TCP.
+async def connected(
+    url: str, *, receive_buffer: int | None = None, trust: ssl.SSLContext | None = None
+) -> AsyncIterator[RawClient]:
+    """Connect over TCP, or over TLS where the URL is https.
 
     Args:
         url: of the server.
+        trust: whom, where the URL is https; None speaks no TLS there either.
         receive_buffer: bytes of the kernel's buffer, for a client that shall be a slow reader. It reads
             nothing but what it asks for, and a little more.
     """
@@ -163,7 +167,13 @@ async def connected(url: str, *, receive_buffer: int | None = None) -> AsyncIter
     except OSError:
         connection.close()
         raise
-    reader, writer = await asyncio.open_connection(sock=connection, limit=1 << 16 if receive_buffer is None else 1024)
+    secure = {"ssl": trust, "server_hostname": parts.hostname} if trust and parts.scheme == "https" else {}
+    limit = 1 << 16 if receive_buffer is None else 1024
+    try:
+        reader, writer = await asyncio.open_connection(sock=connection, limit=limit, **secure)
+    except OSError:
+        connection.close()
+        raise
     try:
         yield RawClient(reader, writer, parts.netloc)
     finally:
@@ -174,10 +184,14 @@ async def connected(url: str, *, receive_buffer: int | None = None) -> AsyncIter
 
 @contextlib.asynccontextmanager
 async def upgraded(
-    url: str, path: str = "/", *headers: str, receive_buffer: int | None = None
+    url: str,
+    path: str = "/",
+    *headers: str,
+    receive_buffer: int | None = None,
+    trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[RawClient]:
     """Connect a WebSocket."""
-    async with connected(url, receive_buffer=receive_buffer) as client:
+    async with connected(url, receive_buffer=receive_buffer, trust=trust) as client:
         answer = await client.upgrade(path, *headers)
         assert answer.status == 101, answer
         yield client

@@ -34,7 +34,7 @@ class Machine:
         self.bin = folder / "bin"
         self.bin.mkdir()
         (self.root / "scripts").mkdir(parents=True)
-        for name in ("serve", "test", "environment"):
+        for name in ("serve", "test", "environment", "pages"):
             shutil.copy(ROOT / "scripts" / name, self.root / "scripts" / name)
         (self.root / "pyproject.toml").write_text("[project]\n")
         for tool in (*TOOLS, "cp", "env"):

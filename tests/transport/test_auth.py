@@ -97,6 +97,18 @@ def test_a_loopback_address_needs_none(host: str) -> None:
     assert access(host, api_keys=()).admit(scope()) == LOCAL
 
 
+def test_it_tells_whether_it_asks_for_keys() -> None:
+    assert access().asks_for_keys
+    assert not access(api_keys=()).asks_for_keys
+
+
+def test_a_page_by_a_name_of_the_certificate_is_ours() -> None:
+    asked = scope(("Host", "nas.fritz.box:8000"), ("Origin", "https://nas.fritz.box:8000"))
+    options: dict[str, Any] = {"api_keys": (), "open_access": True}
+    assert refused(access("0.0.0.0", **options), asked).code is Code.ORIGIN_NOT_ALLOWED
+    assert access("0.0.0.0", **options, certified_names=("nas.fritz.box",)).admit(asked) == LOCAL
+
+
 def test_host_and_origin_come_before_the_key() -> None:
     gate = access()
     for headers in (

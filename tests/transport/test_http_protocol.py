@@ -116,6 +116,13 @@ async def test_one_connection_too_many_is_told_so() -> None:
         assert await extra.end() == b""
 
 
+async def test_a_request_of_before_http_1_is_none() -> None:
+    async with running(EchoApp()) as url, connected(url) as client:
+        client.send(b"GET /\r\n\r\n")
+        answer = await client.answer()
+        assert (answer.status, answer.json()["message"]) == (400, "not an HTTP/1.1 request")
+
+
 async def test_a_violation_in_the_middle_of_an_answer_cuts_it_off() -> None:
     started, released = asyncio.Event(), asyncio.Event()
 

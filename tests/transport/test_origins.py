@@ -8,9 +8,14 @@ from voicesrv.transport.origins import Doors
 
 
 def doors(
-    *, loopback: bool = True, is_open: bool = True, hosts: tuple[str, ...] = (), origins: tuple[str, ...] = ()
+    *,
+    loopback: bool = True,
+    is_open: bool = True,
+    hosts: tuple[str, ...] = (),
+    origins: tuple[str, ...] = (),
+    certified: tuple[str, ...] = (),
 ) -> Doors:
-    return Doors(hosts, origins, loopback_only=loopback, is_open=is_open)
+    return Doors(hosts, origins, loopback_only=loopback, is_open=is_open, certified=certified)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +119,22 @@ def test_with_keys_or_a_listed_name_the_same_name_is_enough() -> None:
     assert not doors(loopback=False).allows_origin(origin, host, 8000)
     assert doors(loopback=False, hosts=(host,)).allows_origin(origin, host, 8000)
     assert doors(loopback=False, is_open=False).allows_origin(origin, host, 8000)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        ("https://nas.fritz.box:8000", "nas.fritz.box:8000", True),
+        ("https://NAS.fritz.box:8000", "nas.fritz.box:8000", True),
+        ("https://192.168.0.7:8000", "192.168.0.7:8000", True),
+        ("http://nas.fritz.box:8000", "nas.fritz.box:8000", False),
+        ("https://evil.example:8000", "evil.example:8000", False),
+        ("https://evil.example:8000", "nas.fritz.box:8000", False),
+        ("https://nas.fritz.box:8001", "nas.fritz.box:8000", False),
+    ],
+)
+def test_a_name_that_the_certificate_has_cannot_be_rebound(origin: str, host: str, allowed: bool) -> None:
+    assert doors(loopback=False, certified=("localhost", "nas.Fritz.box")).allows_origin(origin, host, 8000) == allowed
 
 
 @given(origin=st.text(max_size=40), host=st.text(max_size=40))

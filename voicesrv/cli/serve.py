@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voicesrv.cli.greeting import EVERYWHERE, greeting
 from voicesrv.cli.start import ConfigFile, read_settings
 
 if TYPE_CHECKING:
     from voicesrv.settings import Settings
-
-_DEFAULT_PORT = 8000
+    from voicesrv.transport.tls import Certificate
 
 
 def serve(
@@ -34,6 +35,13 @@ def serve(
     open_access: Annotated[
         bool | None, typer.Option("--open-access", help="Serve an address that others can reach without keys.")
     ] = None,
+    tls: Annotated[
+        str | None,
+        typer.Option(
+            metavar="self-signed|FILE", help="Speak https, which browsers ask for before they give a microphone."
+        ),
+    ] = None,
+    tls_key: Annotated[str | None, typer.Option(metavar="FILE", help="Key of the certificate; PEM.")] = None,
     config: ConfigFile = None,
 ) -> None:
     """Start the server.
@@ -56,6 +64,8 @@ def serve(
         drain_s=drain_s,
         log_level=log_level,
         open_access=open_access,
+        tls=tls,
+        tls_key=tls_key,
     )
 
     from voicesrv.app import create_app, server_options
@@ -63,38 +73,44 @@ def serve(
     from voicesrv.transport.server import serve as serve_app
 
     configure(settings.log_level)
-    serve_app(
-        create_app(settings),
-        server_options(settings),
-        lambda url: print(greeting(settings, _own_command(), int(url.rpartition(":")[2])), file=sys.stderr),
+    certificate = certificate_of(settings)
+
+    def listening(url: str) -> None:
+        port = int(url.rpartition(":")[2])
+        print(greeting(settings, _own_command(), port, lan_of(settings), certificate), file=sys.stderr)
+
+    serve_app(create_app(settings, certificate=certificate), server_options(settings, certificate), listening)
+
+
+def certificate_of(settings: Settings) -> Certificate | None:
+    """The certificate that the settings ask for; None where they ask for none.
+
+    Raises:
+        ConfigError: it cannot be read, made or used.
+    """
+    if not settings.tls:
+        return None
+    # Loaded with TLS alone: what makes certificates takes 50 ms.
+    from voicesrv.settings import SELF_SIGNED
+    from voicesrv.transport import addresses, certificates
+
+    if settings.tls != SELF_SIGNED:
+        return certificates.given(Path(settings.tls), Path(settings.tls_key) if settings.tls_key else None)
+    asked = [settings.host, *settings.allowed_hosts]
+    names = [each for each in asked if each not in EVERYWHERE and addresses.is_host(each)]
+    return certificates.self_signed(
+        settings.state_folder / "tls", [*addresses.names(), *map(str, addresses.addresses()), *names]
     )
 
 
-def greeting(settings: Settings, command: str, port: int) -> str:
-    """Say how to talk to the server, in lines that can be pasted.
-
-    Args:
-        settings: those in force.
-        command: how this program is called from where the reader is.
-        port: what it listens on; the settings' own may stand for any.
-    """
+def lan_of(settings: Settings) -> list[str]:
+    """Addresses that others on the network reach the server by."""
     from voicesrv.settings import is_loopback
+    from voicesrv.transport import addresses
 
-    host = settings.host if is_loopback(settings.host) else "localhost"
-    at = f"{f'[{host}]' if ':' in host else host}:{port}"
-    to = "" if at in (f"127.0.0.1:{_DEFAULT_PORT}", f"localhost:{_DEFAULT_PORT}") else f" --url http://{at}"
-    lines = [
-        f"voicesrv on http://{at} (WebSocket: ws://{at}/ws)",
-        "Talk to it from another terminal, with a microphone, with a recording, or through a pipe:",
-        f"  {command} talk{to}",
-        f"  {command} talk{to} recording.wav",
-        f"  arecord -q -f S16_LE -r 16000 -c 1 | {command} pipe{to} | aplay -q -f S16_LE -r 24000 -c 1",
-    ]
-    if settings.api_keys:
-        lines.append("It asks for a key: put one of yours in VOICESRV_TOKEN there.")
-    elif settings.open_access and not is_loopback(settings.host):
-        lines.append("It serves everybody who can reach this machine, without a key (open_access).")
-    return "\n".join(lines)
+    if settings.host not in EVERYWHERE:
+        return [] if is_loopback(settings.host) else [settings.host]
+    return [str(each) for each in addresses.addresses() if each.version == 4 or settings.host != "0.0.0.0"]
 
 
 def _own_command() -> str:

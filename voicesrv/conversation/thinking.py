@@ -169,15 +169,16 @@ class Thinking:
         for attempt in (0, 1):
             answered = False
             try:
-                async with aclosing(self._llm.reply(self._history, options)) as events:
-                    async for event in events:
-                        if isinstance(event, TextDelta):
-                            answered = True
-                            if event.text:
-                                yield event.text
-                        elif isinstance(event, ToolCall):
-                            answered = True
-                            yield event
+                with metrics.STREAMS.labels("llm").track_inprogress():
+                    async with aclosing(self._llm.reply(self._history, options)) as events:
+                        async for event in events:
+                            if isinstance(event, TextDelta):
+                                answered = True
+                                if event.text:
+                                    yield event.text
+                            elif isinstance(event, ToolCall):
+                                answered = True
+                                yield event
                 return
             except EngineUnavailable as error:
                 metrics.ENGINE_FAILURES.labels(self._llm.name).inc()

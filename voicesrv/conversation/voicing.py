@@ -67,7 +67,8 @@ class Voicing:
         passed_on = _Count()  # of this segment, whichever worker made it
         for attempt in range(ATTEMPTS):
             try:
-                await self._attempt(segment, start_ms, passed_on)
+                with metrics.STREAMS.labels("tts").track_inprogress():
+                    await self._attempt(segment, start_ms, passed_on)
                 break
             except EngineUnavailable as error:
                 metrics.ENGINE_FAILURES.labels(self._tts.name).inc()

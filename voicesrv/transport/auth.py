@@ -36,6 +36,8 @@ class AccessOptions:
     """Beside pages of this server; ``*`` for any."""
     allowed_hosts: tuple[str, ...] = ()
     """Names of this server; ``*`` for any. Empty: loopback names on a loopback address, else any."""
+    certified_names: tuple[str, ...] = ()
+    """Those of the certificate that the server shows; empty without TLS."""
 
 
 class Access:
@@ -60,7 +62,11 @@ class Access:
                 "or open_access to serve everybody"
             )
         self._doors = Doors(
-            options.allowed_hosts, options.allowed_origins, loopback_only=is_loopback, is_open=not self._keys
+            options.allowed_hosts,
+            options.allowed_origins,
+            loopback_only=is_loopback,
+            is_open=not self._keys,
+            certified=options.certified_names,
         )
         self._tokens = Tokens()
         self._clock = clock
@@ -98,6 +104,11 @@ class Access:
             self._count_failure(address, now)
             raise ClientError(Code.UNAUTHORIZED, "this token has ended or was used" if redeem else "no such key")
         return identity
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether anybody needs one."""
+        return bool(self._keys)
 
     def issue_token(self, identity: Identity) -> tuple[str, float]:
         """Make a token for somebody who was let in with a key; with it comes its life in seconds.

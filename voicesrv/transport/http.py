@@ -100,7 +100,7 @@ def refusal_with_usage(request: Request, defaults: Options) -> JSONResponse:
             "usage": f"Open a WebSocket here (subprotocol {PROTOCOL}, optional). Send audio as binary messages and "
             "commands as JSON text; the query parameters below, with their defaults, say how.",
             "parameters": {**parameters, "after": 0},
-            "example": f"ws://{host}{path}?mode=listen&language=en",
+            "example": f"{'wss' if request.url.is_secure else 'ws'}://{host}{path}?mode=listen&language=en",
         },
         400,
     )

@@ -104,6 +104,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the app, unless the request asks for an upgrade."""
         self._in_header = False
         self._stop_timer()
+        if self.parser.get_http_version() == "0.9":  # the parser takes "GET /" for a request
+            raise ValueError
         super().on_headers_complete()
 
     # --- the end of HTTP ------------------------------------------------------------------------

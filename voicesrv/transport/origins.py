@@ -19,7 +19,13 @@ class Doors:
     """The hosts and origins that are let in."""
 
     def __init__(
-        self, allowed_hosts: Iterable[str], allowed_origins: Iterable[str], *, loopback_only: bool, is_open: bool
+        self,
+        allowed_hosts: Iterable[str],
+        allowed_origins: Iterable[str],
+        *,
+        loopback_only: bool,
+        is_open: bool,
+        certified: Iterable[str] = (),
     ) -> None:
         """Take the operator's lists.
 
@@ -30,11 +36,14 @@ class Doors:
             loopback_only: whether the server listens on a loopback address.
             is_open: whether no key is asked for. A name that public DNS could give to any address then
                 makes a page no page of ours, unless it is among ``allowed_hosts``.
+            certified: names of the certificate that this server shows. Who makes another name resolve to this
+                machine has a page that the browser finds no certificate for.
         """
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in allowed_origins)
         self._any_host = "*" in self._hosts or not (self._hosts or loopback_only)
         self._is_open = is_open
+        self._certified = frozenset(name.lower() for name in certified)
 
     def allows_host(self, host: str) -> bool:
         """Whether a ``Host`` header names this server."""
@@ -65,7 +74,8 @@ class Doors:
         host_name, host_port = _split_host(host)
         if (name, origin_port) != (host_name, host_port or _PORTS[parts.scheme]):
             return False
-        return not self._is_open or name in self._hosts or _cannot_be_rebound(name)
+        is_certified = parts.scheme == "https" and name in self._certified
+        return not self._is_open or name in self._hosts or is_certified or _cannot_be_rebound(name)
 
 
 def _split_host(host: str) -> tuple[str, int | None]:

@@ -24,6 +24,7 @@ from voicesrv.errors import ClientError, Code, ConfigError
 from voicesrv.transport.http_protocol import HttpProtocol
 from voicesrv.transport.refusal import refusal
 from voicesrv.transport.state import ServerState
+from voicesrv.transport.tls import accepting, towards_tls
 from voicesrv.transport.websocket_protocol import WebSocketProtocol
 from voicesrv.transport.wire import ServerOptions, Wire
 
@@ -87,7 +88,7 @@ async def running(app: ASGIApp, options: ServerOptions | None = None, drain: Dra
         options: by default a free port of 127.0.0.1.
 
     Yields:
-        Where to reach it, such as ``http://127.0.0.1:8000``.
+        Where to reach it, such as ``http://127.0.0.1:8000``; ``https`` where ``options.tls`` is given.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -100,25 +101,42 @@ async def running(app: ASGIApp, options: ServerOptions | None = None, drain: Dra
 
 @contextlib.asynccontextmanager
 async def _running(app: ASGIApp, options: ServerOptions, when_app_ends: Callable[[], None]) -> AsyncIterator[str]:
-    loop = asyncio.get_running_loop()
     state = ServerState()
-    config = uvicorn.Config(
-        _unless_draining(app, state), ws=WebSocketProtocol, lifespan="off", log_config=None, proxy_headers=False
-    )
-    config.load()
     with contextlib.closing(_listen(options)) as listening:  # before the app starts: a taken port fails at once
         async with _lifespan(app, when_app_ends) as app_state:
-            server = await loop.create_server(
-                lambda: HttpProtocol(options, config, state, app_state, loop), sock=listening, backlog=_BACKLOG
-            )
             try:
-                yield _url(listening)
-                state.is_draining = True
-                await _drain(app, options.drain_s)
+                async with _accepting(listening, _unless_draining(app, state), options, state, app_state):
+                    yield _url(listening, options)
+                    state.is_draining = True
+                    await _drain(app, options.drain_s)
             finally:
                 state.is_draining = True
-                server.close()
                 await _close_all(state)
+
+
+@contextlib.asynccontextmanager
+async def _accepting(
+    listening: socket.socket, app: ASGIApp, options: ServerOptions, state: ServerState, app_state: dict[str, Any]
+) -> AsyncIterator[None]:
+    """Accept connections for as long as the context lasts; those that there are then stay."""
+    loop = asyncio.get_running_loop()
+
+    def serving(app: ASGIApp) -> Callable[[], asyncio.Protocol]:
+        config = uvicorn.Config(app, ws=WebSocketProtocol, lifespan="off", log_config=None, proxy_headers=False)
+        config.load()
+        return lambda: HttpProtocol(options, config, state, app_state, loop)
+
+    if options.tls is not None:
+        listening.listen(_BACKLOG)
+        to_app, elsewhere = serving(app), serving(towards_tls(app))
+        async with accepting(listening, options.tls, to_app, elsewhere, options.header_timeout_s):
+            yield
+        return
+    server = await loop.create_server(serving(app), sock=listening, backlog=_BACKLOG)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 async def _drain(app: ASGIApp, within_s: float) -> None:
@@ -245,9 +263,10 @@ def _why_not(options: ServerOptions, error: OSError) -> str:
     return f"host: {options.host!r} is no address of this machine: {error.strerror}"
 
 
-def _url(listening: socket.socket) -> str:
+def _url(listening: socket.socket, options: ServerOptions) -> str:
+    scheme = "http" if options.tls is None else "https"
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -74,7 +74,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def write_buffer_size(self) -> int:
         """Bytes that were sent but that the kernel has not taken (see ``Wire``)."""
-        return self.transport.get_write_buffer_size()
+        # A TLS transport of asyncio's that was lost has nothing left to ask.
+        return 0 if self.transport.is_closing() else self.transport.get_write_buffer_size()
 
     def cut(self, close_code: int, reason: str, last: str | None = None) -> None:
         """Say why, close, and end the connection within a second (see ``Wire``)."""
@@ -188,7 +189,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_ping(self) -> None:
         """Answer a ping, unless the answers pile up or there are too many."""
-        if self.transport.get_write_buffer_size() > _MAX_PONG_BACKLOG:
+        if self.write_buffer_size() > _MAX_PONG_BACKLOG:
             metrics.DROPS.labels("ping_flood").inc()
             self.transport.abort()
         elif self._may_control():
@@ -263,6 +264,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the app, and forget what waited."""
+        self._is_over = True
         if self._abort_timer is not None:
             self._abort_timer.cancel()
         super().connection_lost(exc)

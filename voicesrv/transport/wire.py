@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -59,6 +60,8 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 8000
     """0 takes a free one."""
+    tls: ssl.SSLContext | None = None
+    """Speaks https and wss where it is given; who comes without is sent there."""
     ws_ping_interval_s: float = 20.0
     """Between the pings that tell a dead client."""
     ws_ping_timeout_s: float = 20.0
@@ -74,7 +77,8 @@ class ServerOptions:
     max_waiting_messages: int = 16
     """Received and not yet taken by the app; then reading pauses."""
     header_timeout_s: float = 10.0
-    """From the connect, or from the first byte of a later request, to the end of its header."""
+    """From the connect, or from the first byte of a later request, to the end of its header. With TLS, also for its
+    first byte, and for its handshake."""
     max_header_bytes: int = 32 * 1024
     """Of all header lines of a request."""
     max_headers: int = 100

@@ -1,0 +1,64 @@
+/** What a page may set: of the conversation, and of how it is kept connected. */
+
+import type { Received, Tool } from "./protocol.js";
+
+/**
+ * What a conversation is to be like, under the names of `docs/protocol.md`; what is left out is the server's choice.
+ * The audio's format is not among it: it is 16 kHz up and 24 kHz down.
+ */
+export interface Settings {
+  mode?: "converse" | "listen" | "speak";
+  agent?: string;
+  /** BCP-47 tag, or `auto`. */
+  language?: string;
+  /** Names and terms that may be said, for recognisers that take them: at most 100 of 64 characters, and no comma. */
+  keyterms?: string[];
+  stt?: string;
+  llm?: string;
+  tts?: string;
+  voice?: string;
+  /** Send `transcript` events before the turn ends. */
+  interim?: boolean;
+  /** Silence that ends a turn; 0 leaves it to `finalize`. */
+  endpointing_ms?: number;
+  /** Silence that ends a turn whose words are plainly unfinished; one wait for all where only `endpointing_ms` is given. */
+  endpointing_max_ms?: number;
+  /** Silence after which a reply is prepared; 0 never. */
+  eager_ms?: number;
+  /** Whether speech stops the reply. */
+  interrupt?: boolean;
+  words?: boolean;
+  visemes?: boolean;
+  /** Added to the agent's own. */
+  instructions?: string;
+  tools?: Tool[];
+}
+
+/** What a page that is loaded anew needs to go on with a conversation. It can be kept as JSON. */
+export interface Session extends Received {
+  conversation: string;
+  /** Good for one return, within 120 s of the loss of the connection by default. */
+  resume: string;
+}
+
+/** How a connection is kept up. */
+export interface Upkeep {
+  /** False lets a drop end the conversation. */
+  reconnect: boolean;
+  /** Silence from or towards the server after which a `ping` is sent; its idle limit is 60 s by default. */
+  keepaliveMs: number;
+  /** A ping that is not answered for so long means that the connection is dead. */
+  pongMs: number;
+  /** How long to try to come back; a resume token lives 120 s by default. */
+  giveUpMs: number;
+  /** How much of the microphone's audio is kept for a resume; the server takes bursts of 30 s. */
+  ringMs: number;
+}
+
+export const UPKEEP: Upkeep = {
+  reconnect: true,
+  keepaliveMs: 15_000,
+  pongMs: 10_000,
+  giveUpMs: 120_000,
+  ringMs: 30_000,
+};

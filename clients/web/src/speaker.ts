@@ -1,0 +1,213 @@
+/** Replies -> speakers, and what of them was really played. */
+
+import { context, keepAwake, loadWorklet, type WorkletUrl } from "./audio.js";
+import type { Mark, SpeakerCommand } from "./worklets/messages.js";
+
+const RATE = 24_000;
+const REPORT_MS = 150;
+/* Between two reports: with marks 40 ms apart, and 50 ms for a page that is busy, they are under 250 ms apart. */
+const REPLIES_KEPT = 16;
+const START_MS = 300;
+/** `blocked`: the browser waits for a gesture before it plays. */
+export type SpeakerState = "off" | "on" | "blocked";
+
+/** What a speaker tells. */
+export interface SpeakerHooks {
+  /** A reply's first sample sounds, or its last has; a pause for want of audio is none. */
+  sounding(reply: number, isSounding: boolean): void;
+  /** How much of a reply has been heard. */
+  played(reply: number, playedMs: number): void;
+  state(state: SpeakerState): void;
+}
+
+/** Plays 24 kHz audio; what is given while it is being opened waits, and before that is dropped. */
+export class Speaker {
+  readonly #hooks: SpeakerHooks;
+  readonly #workletUrl: WorkletUrl;
+  readonly #marks = new Map<number, Mark>(); // by reply
+  readonly #heard = new Map<number, number>(); // ms told so far, by reply
+  #context: AudioContext | null = null;
+  #output: GainNode | null = null;
+  #node: AudioWorkletNode | null = null;
+  #early: SpeakerCommand[] = [];
+  #opening: Promise<void> | null = null;
+  #letSleep: () => void = () => undefined;
+  #announced: SpeakerState = "off";
+  #patience: ReturnType<typeof setTimeout> | undefined;
+  #sounding = 0; // the reply that sounds; 0 for none
+  #last: Mark | null = null;
+  #reportedAt = 0;
+
+  constructor(hooks: SpeakerHooks, workletUrl: WorkletUrl) {
+    this.#hooks = hooks;
+    this.#workletUrl = workletUrl;
+  }
+
+  /** What is heard, before it goes to the device: for volume and for meters. Null until it is open. */
+  get output(): GainNode | null {
+    return this.#output;
+  }
+
+  get state(): SpeakerState {
+    if (this.#context === null) return "off";
+    return this.#context.state === "running" ? "on" : "blocked";
+  }
+
+  /** The latest word of the audio thread; null before the first. */
+  get last(): Readonly<Mark> | null {
+    return this.#last;
+  }
+
+  /**
+   * Open the device. Best called from a click: before one, browsers keep it silent, and it begins with the next.
+   *
+   * @throws {VoiceError} `audio`.
+   */
+  open(): Promise<void> {
+    this.#opening ??= this.#open().catch((error) => {
+      this.close();
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  /**
+   * Choose where it is heard.
+   *
+   * @param deviceId of an `audiooutput`; empty for the default. Where the browser cannot (Safari), nothing happens.
+   */
+  async useDevice(deviceId: string): Promise<void> {
+    await this.open();
+    await (this.#context as AudioContext & { setSinkId?(id: string): Promise<void> }).setSinkId?.(deviceId);
+  }
+
+  /** Add audio of a reply. */
+  push(reply: number, pcm: Uint8Array, sampleRate: number, startMs: number): void {
+    const samples = new Int16Array(pcm.slice().buffer); // copied, as a part of a message may begin at an odd byte
+    this.#tell({ type: "push", reply, pcm: samples, sampleRate, startMs }, [samples.buffer]);
+  }
+
+  /** Nothing of this reply will follow. */
+  end(reply: number): void {
+    this.#tell({ type: "end", reply });
+  }
+
+  /** Fall silent at once, if this reply is what sounds, and forget what waits of it. */
+  clear(reply: number): void {
+    this.#tell({ type: "clear", reply });
+  }
+
+  /** Fall silent and forget all replies: their numbers may come anew. */
+  reset(): void {
+    this.#tell({ type: "reset" });
+    this.#marks.clear();
+    this.#heard.clear();
+  }
+
+  /**
+   * How much of a reply has been heard up to now, in ms; null where nothing is known of it.
+   *
+   * It runs on the audio clock: what the audio thread has taken, less what is still on its way to the ear.
+   */
+  playedMs(reply: number): number | null {
+    const mark = this.#marks.get(reply);
+    if (mark === undefined || this.#context === null) return null;
+    const sinceMs = (this.#context.currentTime - mark.at) * 1000;
+    const on = mark.sounding ? Math.min(sinceMs, mark.aheadMs) : 0;
+    const late = mark.done ? Math.min(0, sinceMs - this.latencyMs) : -this.latencyMs;
+    const heard = Math.max(this.#heard.get(reply) ?? 0, mark.positionMs + on + late);
+    this.#heard.set(reply, heard); // clocks differ by a little, but nothing is unheard again
+    return heard;
+  }
+
+  /** From the audio thread to the ear, as far as the browser knows. */
+  get latencyMs(): number {
+    const { outputLatency, baseLatency } = this.#context ?? {};
+    return (outputLatency || baseLatency || 0) * 1000; // Safari has no outputLatency
+  }
+
+  /** Ask once more for sound where the browser blocks it; settles when it is allowed. */
+  async wake(): Promise<void> {
+    await this.#context?.resume();
+  }
+
+  /** Let go of the device. */
+  close(): void {
+    this.#letSleep();
+    clearTimeout(this.#patience);
+    const closing = this.#context;
+    if (this.#node !== null) this.#node.port.onmessage = null;
+    this.#context = this.#output = this.#node = this.#opening = null;
+    this.#early = [];
+    this.#marks.clear();
+    this.#heard.clear();
+    const sounding = this.#sounding;
+    this.#sounding = 0;
+    if (sounding !== 0) this.#hooks.sounding(sounding, false);
+    if (closing === null) return;
+    closing.onstatechange = null;
+    void closing.close();
+    this.#announce();
+  }
+
+  async #open(): Promise<void> {
+    const opened = contextAt(RATE);
+    this.#context = opened;
+    this.#output = new GainNode(opened);
+    this.#output.connect(opened.destination);
+    opened.onstatechange = () => this.#announce();
+    this.#letSleep = keepAwake(opened);
+    await loadWorklet(opened, "speaker", this.#workletUrl);
+    if (this.#context !== opened) return; // closed meanwhile
+    this.#node = new AudioWorkletNode(opened, "voicesrv-speaker", { numberOfInputs: 0, outputChannelCount: [1] });
+    this.#node.port.onmessage = ({ data }: MessageEvent<Mark>) => this.#marked(data);
+    this.#node.connect(this.#output);
+    for (const command of this.#early.splice(0)) this.#tell(command);
+    // A context takes a moment to start where it may; only after that it is blocked.
+    this.#patience = setTimeout(() => this.#announce(), START_MS);
+  }
+
+  #announce(): void {
+    if (this.state === this.#announced) return;
+    this.#announced = this.state;
+    this.#hooks.state(this.state);
+  }
+
+  #tell(command: SpeakerCommand, transfer: Transferable[] = []): void {
+    if (this.#node !== null) this.#node.port.postMessage(command, transfer);
+    else if (this.#opening !== null) this.#early.push(command);
+  }
+
+  #marked(mark: Mark): void {
+    this.#last = mark;
+    this.#marks.delete(mark.reply);
+    this.#marks.set(mark.reply, mark); // the latest last
+    for (const reply of this.#marks.keys()) {
+      if (this.#marks.size <= REPLIES_KEPT) break;
+      this.#marks.delete(reply);
+      this.#heard.delete(reply);
+    }
+    const begins = mark.sounding && this.#sounding !== mark.reply;
+    const ends = mark.done && this.#sounding === mark.reply;
+    if (begins || ends) {
+      this.#sounding = begins ? mark.reply : 0;
+      this.#hooks.sounding(mark.reply, begins);
+    }
+    const now = performance.now();
+    if (ends) {
+      this.#hooks.played(mark.reply, mark.positionMs); // what is on its way to the ear cannot be held back
+    } else if (mark.sounding && now - this.#reportedAt >= REPORT_MS) {
+      this.#reportedAt = now;
+      this.#hooks.played(mark.reply, this.playedMs(mark.reply) ?? 0);
+    }
+  }
+}
+
+/** A context of this rate, or of the device's own where the browser cannot (the worklet converts then). */
+function contextAt(sampleRate: number): AudioContext {
+  try {
+    return context(sampleRate);
+  } catch {
+    return context();
+  }
+}

@@ -1,0 +1,190 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Capture, type Level } from "../src/capture.js";
+import { VoiceError } from "../src/errors.js";
+import type { MicrophoneHooks, MicrophoneOptions } from "../src/microphone.js";
+import { settled } from "./scripted.js";
+
+/** A device that a test plugs in, speaks into and pulls out. */
+class FakeMicrophone {
+  label = "Fake";
+  muted = false;
+  closed = false;
+  flushes = 0;
+  constructor(
+    readonly options: MicrophoneOptions,
+    readonly hooks: MicrophoneHooks,
+  ) {}
+  get deviceId() {
+    return this.options.deviceId;
+  }
+  flush = async () => {
+    this.flushes++;
+  };
+  close = () => {
+    this.closed = true;
+  };
+}
+
+class Fixture {
+  readonly opened: FakeMicrophone[] = [];
+  readonly frames: Int16Array[] = [];
+  readonly levels: Level[] = [];
+  readonly states: string[] = [];
+  readonly errors: string[] = [];
+  turnIsOpen = false;
+  refusal: VoiceError | null = null;
+  readonly capture: Capture = new Capture(
+    {
+      heard: (frame) => this.frames.push(frame),
+      level: (level) => this.levels.push(level),
+      changed: () => this.states.push(this.capture.state),
+      error: (error) => this.errors.push(error.code),
+      turnIsOpen: () => this.turnIsOpen,
+    },
+    undefined,
+    async (options, hooks) => {
+      if (this.refusal !== null) throw this.refusal;
+      const microphone = new FakeMicrophone(options, hooks);
+      this.opened.push(microphone);
+      return microphone;
+    },
+  );
+
+  get microphone(): FakeMicrophone {
+    return this.opened.at(-1) as FakeMicrophone;
+  }
+
+  say(ms: number, sample = 0): void {
+    for (let n = 0; n < ms / 20; n++) this.microphone.hooks.heard(new Int16Array(320).fill(sample), 0);
+  }
+}
+
+const devices = new EventTarget();
+
+beforeEach(() => {
+  vi.stubGlobal("navigator", { mediaDevices: devices });
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+async function listening(options: MicrophoneOptions = {}): Promise<Fixture> {
+  const fixture = new Fixture();
+  await fixture.capture.start(options);
+  return fixture;
+}
+
+test("listens, and lets go", async () => {
+  const fixture = await listening({ deviceId: "a" });
+  expect(fixture.capture).toMatchObject({ state: "on", label: "Fake", deviceId: "a" });
+  fixture.say(40);
+  expect(fixture.frames).toHaveLength(2);
+  await fixture.capture.flush();
+  expect(fixture.microphone.flushes).toBe(1);
+  fixture.capture.stop();
+  expect(fixture.microphone.closed).toBe(true);
+  expect(fixture.states).toEqual(["starting", "on", "off"]);
+});
+
+test("tells the level every 60 ms", async () => {
+  const fixture = await listening();
+  fixture.say(60, -16384);
+  fixture.say(60);
+  expect(fixture.levels).toEqual([
+    { rms: 0.5, peak: 0.5 },
+    { rms: 0, peak: 0 },
+  ]);
+});
+
+test("what the browser refuses is thrown, and can be tried again", async () => {
+  const fixture = new Fixture();
+  fixture.refusal = new VoiceError("microphone_denied");
+  await expect(fixture.capture.start({})).rejects.toMatchObject({ code: "microphone_denied" });
+  expect(fixture.states).toEqual(["starting", "off"]);
+  fixture.refusal = null;
+  await fixture.capture.start({});
+  expect(fixture.capture.state).toBe("on");
+});
+
+test("another device takes the place of the first", async () => {
+  const fixture = await listening({ deviceId: "a" });
+  await fixture.capture.start({ deviceId: "b" });
+  expect(fixture.opened.map(({ closed }) => closed)).toEqual([true, false]);
+  expect(fixture.capture.deviceId).toBe("b");
+});
+
+test("one that opens after it was stopped is closed again", async () => {
+  const fixture = new Fixture();
+  const starting = fixture.capture.start({});
+  fixture.capture.stop();
+  await starting;
+  expect(fixture.microphone.closed).toBe(true);
+  expect(fixture.capture.state).toBe("off");
+});
+
+describe("muted", () => {
+  test("sends silence for a second, and then only while a turn is open", async () => {
+    const fixture = await listening();
+    fixture.capture.muted = true;
+    expect(fixture.microphone.muted).toBe(true);
+    fixture.say(2000);
+    expect(fixture.frames).toHaveLength(50);
+    fixture.turnIsOpen = true;
+    fixture.say(100);
+    expect(fixture.frames).toHaveLength(55);
+    fixture.turnIsOpen = false;
+    fixture.capture.muted = false;
+    fixture.say(100);
+    expect(fixture.frames).toHaveLength(60);
+  });
+
+  test("stays so over another device", async () => {
+    const fixture = await listening();
+    fixture.capture.muted = true;
+    await fixture.capture.start({});
+    expect(fixture.microphone.muted).toBe(true);
+  });
+});
+
+describe("unplugged", () => {
+  test("is told, and another microphone takes over", async () => {
+    const fixture = await listening({ deviceId: "a", noiseSuppression: false });
+    fixture.microphone.hooks.lost();
+    await settled();
+    expect(fixture.errors).toEqual(["microphone_lost"]);
+    expect(fixture.states).toEqual(["starting", "on", "lost", "on"]);
+    expect(fixture.opened[0]?.closed).toBe(true);
+    expect(fixture.microphone.options).toEqual({ noiseSuppression: false });
+  });
+
+  test("waits for one to be plugged in where there is none", async () => {
+    const fixture = await listening();
+    fixture.refusal = new VoiceError("microphone_missing");
+    fixture.microphone.hooks.lost();
+    await settled();
+    expect(fixture.capture.state).toBe("lost");
+    devices.dispatchEvent(new Event("devicechange"));
+    await settled();
+    fixture.refusal = null;
+    devices.dispatchEvent(new Event("devicechange"));
+    await settled();
+    expect(fixture.capture.state).toBe("on");
+    expect(fixture.errors).toEqual(["microphone_lost"]);
+    devices.dispatchEvent(new Event("devicechange"));
+    await settled();
+    expect(fixture.opened).toHaveLength(2);
+    fixture.capture.stop();
+  });
+
+  test("and stopped stays off", async () => {
+    const fixture = await listening();
+    fixture.refusal = new VoiceError("microphone_missing");
+    fixture.microphone.hooks.lost();
+    await settled();
+    fixture.capture.stop();
+    fixture.refusal = null;
+    devices.dispatchEvent(new Event("devicechange"));
+    await settled();
+    expect(fixture.capture.state).toBe("off");
+  });
+});

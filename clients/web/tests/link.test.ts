@@ -1,0 +1,420 @@
+import { describe, expect, test } from "vitest";
+import { Link } from "../src/link.js";
+import { type Session, type Settings, UPKEEP, type Upkeep } from "../src/settings.js";
+import { ScriptedWorld, settled, Told } from "./scripted.js";
+
+function make(
+  options: { settings?: Settings; session?: Session; token?: () => Promise<string | undefined>; url?: string } = {},
+  upkeep: Partial<Upkeep> = {},
+) {
+  const world = new ScriptedWorld();
+  const told = new Told();
+  const to = { url: "/", token: async () => undefined, settings: {}, ...options };
+  const link = new Link(to, told, world, { ...UPKEEP, ...upkeep });
+  return { link, world, told };
+}
+
+async function connected(...args: Parameters<typeof make>) {
+  const made = make(...args);
+  const opening = made.link.open();
+  const socket = await made.world.socket(0);
+  socket.ready();
+  await opening;
+  return { ...made, socket };
+}
+
+const samples = (from: number, to: number) => Int16Array.from({ length: to - from }, (_, n) => from + n);
+
+describe("the first connection", () => {
+  test("asks for what was set, and says what no address can hold", async () => {
+    const { socket, told } = await connected({
+      settings: { mode: "converse", interim: false, instructions: "Be brief.", tools: [{ name: "weather" }] },
+    });
+    expect(socket.url.split("?")[0]).toBe("wss://page.example/ws");
+    expect(socket.query).toEqual({ mode: "converse", interim: "false", refuse: "socket" });
+    expect(socket.protocols).toEqual(["voicesrv.v1"]);
+    expect(socket.binaryType).toBe("arraybuffer");
+    expect(socket.commands).toEqual([{ type: "configure", instructions: "Be brief.", tools: [{ name: "weather" }] }]);
+    expect(told.types).toEqual(["ready"]);
+  });
+
+  test("shows a token where no log sees it, if it can be written there", async () => {
+    const first = await connected({ token: async () => "vt_a.b-c" });
+    expect(first.socket.protocols).toEqual(["voicesrv.v1", "token.vt_a.b-c"]);
+    const second = await connected({ token: async () => "a/b=" });
+    expect(second.socket.protocols).toEqual(["voicesrv.v1"]);
+    expect(second.socket.query.token).toBe("a/b=");
+  });
+
+  test("that nobody answers is unreachable, at once", async () => {
+    const { link, world } = make();
+    const opening = link.open();
+    (await world.socket(0)).drop();
+    await expect(opening).rejects.toMatchObject({ code: "unreachable" });
+    expect(world.waits).toEqual([]);
+  });
+
+  test("that is refused says why", async () => {
+    const { link, world } = make();
+    const opening = link.open();
+    const socket = await world.socket(0);
+    socket.say("error", { code: "unauthorized", message: "no such key", fatal: true });
+    socket.drop(4501, "unauthorized");
+    await expect(opening).rejects.toMatchObject({ code: "unauthorized", detail: "no such key" });
+  });
+
+  test("to a full server is tried again when the server says", async () => {
+    const { link, world, told } = make();
+    const opening = link.open();
+    const socket = await world.socket(0);
+    socket.say("error", { code: "overloaded", message: "full", fatal: true, retry_after_ms: 3000 });
+    socket.drop(1013, "overloaded");
+    (await world.socket(1)).ready();
+    await opening;
+    expect(world.waits).toEqual([3000]);
+    expect(told.troubles).toEqual(["overloaded"]);
+    expect(link.reconnections).toBe(0);
+  });
+
+  test("to a server that stays full ends", async () => {
+    const { link, world } = make({}, { giveUpMs: 5000 });
+    const opening = link.open();
+    for (let n = 0; n < 3; n++) {
+      const socket = await world.socket(n);
+      socket.say("error", { code: "overloaded", fatal: true, retry_after_ms: 3000 });
+      socket.drop(1013, "overloaded");
+    }
+    await expect(opening).rejects.toMatchObject({ code: "overloaded", retryAfterMs: 3000 });
+  });
+
+  test.each([
+    ["of another version", "ready", { protocol: "voicesrv.v9", conversation: "c" }],
+    ["that is no voicesrv", "hello", {}],
+  ])("to a server %s fails", async (_, type, fields) => {
+    const { link, world } = make();
+    const opening = link.open();
+    const socket = await world.socket(0);
+    socket.say(type, fields);
+    await expect(opening).rejects.toMatchObject({ code: "protocol" });
+    expect(socket.closed).toBe(true);
+  });
+
+  test("fails where the page's token cannot be had", async () => {
+    const { link } = make({ token: () => Promise.reject(new Error("401")) });
+    await expect(link.open()).rejects.toMatchObject({ code: "token", detail: "Error: 401" });
+  });
+
+  test("fails where the browser refuses the address", async () => {
+    const { link, world } = make();
+    world.connect = () => {
+      throw new DOMException("mixed content", "SecurityError");
+    };
+    await expect(link.open()).rejects.toMatchObject({ code: "unreachable" });
+  });
+
+  test("hears what was said while it was made", async () => {
+    const { link, world } = make();
+    const opening = link.open();
+    link.sendAudio(samples(0, 320));
+    link.send({ type: "text", text: "hello" });
+    const socket = await world.socket(0);
+    socket.ready({ received_ms: 100 });
+    await opening;
+    expect(socket.audio).toHaveLength(320);
+    expect(socket.commands).toEqual([{ type: "text", text: "hello" }]);
+  });
+
+  test("is let go where it was given up meanwhile", async () => {
+    const { link, world, told } = make();
+    const opening = link.open();
+    const socket = await world.socket(0);
+    link.close();
+    socket.ready();
+    await expect(opening).rejects.toMatchObject({ code: "closed" });
+    expect(socket.closed).toBe(true);
+    expect(told.types).toEqual([]);
+    expect(told.ends).toEqual([null]);
+  });
+});
+
+describe("a drop", () => {
+  test("is come back from: events once, audio from where it stopped, the microphone from where it was lost", async () => {
+    let tokens = 0;
+    const { link, world, told, socket } = await connected({ token: async () => `t${++tokens}` });
+    link.sendAudio(samples(0, 960)); // 60 ms
+    socket.say("reply.start", { seq: 1, reply: 1, turn: 1 });
+    socket.say("audio.start", { seq: 2, reply: 1 });
+    socket.play(...Array(480).fill(1)); // 10 ms
+    socket.drop();
+    link.sendAudio(samples(960, 1280));
+    link.send({ type: "finalize" });
+    link.sendIfUp({ type: "playback", reply: 1, played_ms: 5 });
+
+    const second = await world.socket(1);
+    expect(second.query).toEqual({
+      refuse: "socket",
+      conversation: "c1",
+      resume: "r1",
+      after: "2",
+      audio_reply: "1",
+      audio_ms: "10",
+    });
+    expect(second.protocols[1]).toBe("token.t2");
+    second.ready({ seq: 2, resume: "r2", received_ms: 40 });
+    await settled();
+    expect(second.audio).toEqual([...samples(640, 1280)]);
+    expect(second.commands).toEqual([{ type: "finalize" }]);
+
+    second.say("audio.start", { seq: 2, reply: 1 });
+    second.play(...Array(96).fill(2));
+    second.say("audio.end", { seq: 3, reply: 1, duration_ms: 12 });
+    expect(told.types).toEqual(["ready", "reply.start", "audio.start", "audio", "ready", "audio", "audio.end"]);
+    expect(told.events[5]).toMatchObject({ start_ms: 10 });
+    expect(link.reconnections).toBe(1);
+    expect(link.lostMs).toBe(0);
+    expect(told.downs).toBe(1);
+    expect(told.troubles).toEqual([]);
+    expect(link.session).toMatchObject({ conversation: "c1", resume: "r2", after: 3 });
+  });
+
+  test("is tried again with growing waits, and named", async () => {
+    const { world, told, socket } = await connected();
+    socket.drop();
+    for (let n = 1; n <= 3; n++) (await world.socket(n)).drop();
+    (await world.socket(4)).ready();
+    await settled();
+    expect(world.waits).toEqual([125, 250, 500, 1000]);
+    expect(told.troubles).toEqual(["unreachable", "unreachable", "unreachable"]);
+    expect(told.downs).toBe(1);
+    expect(told.types).toEqual(["ready", "ready"]);
+  });
+
+  test("in which no token can be had either is tried again", async () => {
+    const tokens = ["t1", null, "t2"];
+    const token = async () => {
+      const next = tokens.shift();
+      if (next === null) throw new Error("offline");
+      return next;
+    };
+    const { world, told, socket } = await connected({ token });
+    socket.drop();
+    (await world.socket(1)).ready();
+    await settled();
+    expect(told.troubles).toEqual(["token"]);
+    expect(told.types).toEqual(["ready", "ready"]);
+  });
+
+  test("after a while that went well is tried again at once", async () => {
+    const { world, socket } = await connected();
+    for (let n = 1; n <= 3; n++) {
+      world.nowMs += 6000;
+      (world.sockets[n - 1] ?? socket).drop();
+      (await world.socket(n)).ready();
+      await settled();
+    }
+    expect(world.waits).toEqual([125, 125, 125]);
+  });
+
+  test("that says when to come again is waited for", async () => {
+    const { world, told, socket } = await connected();
+    socket.say("warning", { seq: 1, code: "shutting_down" });
+    socket.say("error", { seq: 2, code: "shutting_down", message: "bye", fatal: true, retry_after_ms: 2000 });
+    socket.drop(1012, "shutting_down");
+    (await world.socket(1)).ready();
+    await settled();
+    expect(world.waits).toEqual([2000]);
+    expect(told.types).toEqual(["ready", "warning", "ready"]);
+    expect(told.troubles).toEqual(["shutting_down"]);
+  });
+
+  test.each([
+    ["the server forgot", 4007, "state_lost"],
+    ["the server restarted and knows nothing", 4504, "not_found"],
+  ])("of which %s leads to a new conversation", async (_, code, reason) => {
+    const { link, world, told, socket } = await connected({ settings: { instructions: "Be brief." } });
+    link.configure({ language: "de" });
+    link.sendAudio(samples(0, 320));
+    socket.say("clear", { seq: 9, reply: 3 });
+    socket.drop();
+    const second = await world.socket(1);
+    second.say("error", { code: reason, message: "gone", fatal: true });
+    second.drop(code, reason);
+    const third = await world.socket(2);
+    expect(third.query).toEqual({ refuse: "socket", language: "de" });
+    third.ready({ conversation: "c2", seq: 1 });
+    await settled();
+    expect(third.audio).toEqual([]); // it belongs to a turn that nobody knows
+    expect(third.commands).toEqual([{ type: "configure", instructions: "Be brief." }]);
+    third.say("clear", { seq: 2, reply: 1 });
+    expect(told.types).toEqual(["ready", "clear", "ready", "clear"]);
+    expect(told.troubles).toEqual(["state_lost"]);
+    expect(link.conversation).toBe("c2");
+  });
+
+  test.each([
+    [4509, "superseded"],
+    [4501, "unauthorized"],
+    [1008, "origin_not_allowed"],
+  ])("with %i, %s, is the end", async (code, reason) => {
+    const { link, told, socket } = await connected();
+    socket.drop(code, reason);
+    await settled();
+    expect(told.ends).toEqual([reason]);
+    expect(told.downs).toBe(0);
+    expect(() => link.send({ type: "cancel" })).toThrow(/Connect first/);
+  });
+
+  test("that lasts is given up, and another link can go on", async () => {
+    const { link, world, told, socket } = await connected({}, { giveUpMs: 1000 });
+    socket.drop();
+    for (let n = 1; told.ends.length === 0; n++) {
+      (await world.socket(n)).drop();
+      await settled();
+    }
+    expect(told.ends).toEqual(["unreachable"]);
+    expect(link.session).toMatchObject({ conversation: "c1", resume: "r1" });
+  });
+
+  test("is the end where nobody wants to come back", async () => {
+    const { told, socket } = await connected({}, { reconnect: false });
+    socket.drop();
+    await settled();
+    expect(told.ends).toEqual(["closed"]);
+  });
+
+  test("ends quietly where the page closed meanwhile", async () => {
+    const { link, world, told, socket } = await connected();
+    world.waiting = async () => link.close();
+    socket.drop();
+    await settled();
+    expect(world.sockets).toHaveLength(1);
+    expect(told.ends).toEqual([null]);
+  });
+
+  test("says what was lost of the microphone", async () => {
+    const { link, world, socket } = await connected({}, { ringMs: 100 });
+    socket.drop();
+    link.sendAudio(samples(0, 3200));
+    (await world.socket(1)).ready();
+    await settled();
+    expect(link.lostMs).toBe(100);
+  });
+});
+
+test("a page that was reloaded goes on where it stopped", async () => {
+  const session = { conversation: "c1", resume: "r7", after: 41, audio_reply: 3, audio_ms: 250 };
+  const { link, world, told } = make({ session });
+  const opening = link.open();
+  const socket = await world.socket(0);
+  expect(socket.query).toMatchObject({
+    conversation: "c1",
+    resume: "r7",
+    after: "41",
+    audio_reply: "3",
+    audio_ms: "250",
+  });
+  socket.ready({ seq: 41, resume: "r8" });
+  await opening;
+  socket.play(1, 1);
+  socket.say("audio.end", { seq: 42, reply: 3 });
+  expect(told.events.slice(1)).toMatchObject([{ reply: 3, start_ms: 250 }, { type: "audio.end" }]);
+  expect(link.reconnections).toBe(0);
+});
+
+test("a page whose conversation is gone begins another", async () => {
+  const { link, world, told } = make({ session: { conversation: "c1", resume: "r7", after: 41 } });
+  const opening = link.open();
+  (await world.socket(0)).drop(4504, "not_found");
+  const socket = await world.socket(1);
+  expect(socket.query).toEqual({ refuse: "socket" });
+  socket.ready({ conversation: "c2", seq: 1 });
+  await opening;
+  expect(told.troubles).toEqual(["state_lost"]);
+  socket.say("clear", { seq: 2, reply: 1 });
+  expect(told.types).toEqual(["ready", "clear"]);
+});
+
+describe("the wire", () => {
+  test("holds 2 s of audio at most; a command that ends a turn does not overtake it", async () => {
+    const { link, socket } = await connected();
+    socket.bufferedAmount = 64_000;
+    link.sendAudio(samples(0, 320));
+    expect(socket.audio).toHaveLength(0);
+    link.send({ type: "finalize" });
+    expect(socket.audio).toHaveLength(320);
+    socket.bufferedAmount = 64_000;
+    link.sendAudio(samples(320, 640));
+    socket.bufferedAmount = 0;
+    link.tick();
+    expect(socket.audio).toEqual([...samples(0, 640)]);
+  });
+
+  test("that falls silent is asked, and is dropped where it does not answer", async () => {
+    const { link, world, told, socket } = await connected();
+    world.nowMs += 14_999;
+    link.tick();
+    expect(socket.commands).toEqual([]);
+    world.nowMs += 1;
+    link.tick();
+    expect(socket.commands).toEqual([{ type: "ping", id: "keepalive" }]);
+    world.nowMs += 9000;
+    socket.say("pong", { seq: 1, id: "keepalive" });
+    expect(told.types).toEqual(["ready"]); // nobody asked for it
+    world.nowMs += 15_000;
+    link.tick();
+    world.nowMs += 10_001;
+    link.tick();
+    await settled();
+    expect(socket.closed).toBe(true);
+    expect(told.downs).toBe(1);
+    expect(world.sockets).toHaveLength(2);
+  });
+
+  test("a page's own ping is answered to the page", async () => {
+    const { link, told, socket } = await connected();
+    link.send({ type: "ping", id: 7 });
+    socket.say("pong", { seq: 1, id: 7 });
+    expect(told.events[1]).toMatchObject({ type: "pong", id: 7 });
+  });
+
+  test("that speaks nonsense is the end", async () => {
+    const { told, socket } = await connected();
+    socket.onmessage?.({ data: "{" });
+    expect(told.ends).toEqual(["protocol"]);
+    expect(socket.closed).toBe(true);
+  });
+
+  test("takes a bounded number of commands while it is down", async () => {
+    const { link, world, socket } = await connected();
+    world.waiting = () => new Promise(() => undefined);
+    socket.drop();
+    for (let n = 0; n < 100; n++) link.send({ type: "text", text: "x" });
+    expect(() => link.send({ type: "text", text: "x" })).toThrow(/Connect first/);
+  });
+});
+
+describe("the end", () => {
+  test("that was asked for is no error", async () => {
+    const { link, told, socket } = await connected();
+    link.finish();
+    expect(socket.commands).toEqual([{ type: "close" }]);
+    socket.drop(1000);
+    await settled();
+    expect(told.ends).toEqual([null]);
+    expect(link.session).toBeNull();
+  });
+
+  test("is asked for again after a drop", async () => {
+    const { link, world, socket } = await connected();
+    link.finish();
+    socket.drop();
+    const second = await world.socket(1);
+    second.ready();
+    await settled();
+    expect(second.commands).toEqual([{ type: "close" }]);
+  });
+});
+
+test("an address that is none is refused before anything is opened", () => {
+  expect(() => make({ url: "ftp://h" })).toThrow(TypeError);
+});

@@ -1,0 +1,215 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Speaker } from "../src/speaker.js";
+import type { Mark, SpeakerCommand } from "../src/worklets/messages.js";
+
+/** As much of Web Audio as a speaker touches; a test moves its clock and speaks for its audio thread. */
+class FakeContext extends EventTarget {
+  static last: FakeContext;
+  state = "suspended";
+  currentTime = 0;
+  outputLatency = 0.03;
+  baseLatency = 0.01;
+  destination = {};
+  onstatechange: (() => void) | null = null;
+  readonly audioWorklet = { addModule: async () => undefined };
+  constructor(readonly options: AudioContextOptions) {
+    super();
+    FakeContext.last = this;
+  }
+  allow(): void {
+    this.state = "running";
+    this.onstatechange?.();
+  }
+  resume = vi.fn(async () => undefined);
+  close = vi.fn(async () => undefined);
+}
+
+class FakeNode {
+  static last: FakeNode;
+  readonly commands: SpeakerCommand[] = [];
+  readonly port = {
+    onmessage: null as ((event: { data: Mark }) => void) | null,
+    postMessage: (command: SpeakerCommand) => this.commands.push(command),
+  };
+  constructor() {
+    FakeNode.last = this;
+  }
+  connect = (to: unknown) => to;
+}
+
+let page: EventTarget;
+let nowMs = 0;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  nowMs = 0;
+  page = new EventTarget();
+  vi.stubGlobal("AudioContext", FakeContext);
+  vi.stubGlobal("AudioWorkletNode", FakeNode);
+  vi.stubGlobal("GainNode", FakeNode);
+  vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+  vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+async function make() {
+  const told: unknown[][] = [];
+  const speaker = new Speaker(
+    {
+      sounding: (...told_) => told.push(["sounding", ...told_]),
+      played: (...told_) => told.push(["played", ...told_]),
+      state: (...told_) => told.push(["state", ...told_]),
+    },
+    undefined,
+  );
+  await speaker.open();
+  const node = FakeNode.last;
+  const mark = (fields: Partial<Mark>) =>
+    node.port.onmessage?.({
+      data: {
+        reply: 1,
+        positionMs: 0,
+        aheadMs: 0,
+        sounding: true,
+        done: false,
+        at: 0,
+        waitingMs: 0,
+        underruns: 0,
+        delayMs: 66,
+        ...fields,
+      },
+    });
+  return { speaker, told, mark, node, context: FakeContext.last };
+}
+
+test("plays at the rate of the audio; what comes while it is opened is not lost", async () => {
+  const speaker = new Speaker({ sounding: () => 0, played: () => 0, state: () => 0 }, undefined);
+  speaker.end(2); // nobody asked for sound yet
+  const opening = speaker.open();
+  speaker.push(3, new Uint8Array([1, 0, 255, 255]), 24_000, 40);
+  speaker.end(3);
+  await opening;
+  expect(FakeContext.last.options).toEqual({ latencyHint: "interactive", sampleRate: 24_000 });
+  expect(FakeNode.last.commands).toEqual([
+    { type: "push", reply: 3, pcm: Int16Array.of(1, -1), sampleRate: 24_000, startMs: 40 },
+    { type: "end", reply: 3 },
+  ]);
+});
+
+test("the clock of a reply runs with the context's, behind it by the latency, and never back", async () => {
+  const { speaker, mark, context } = await make();
+  expect(speaker.playedMs(1)).toBeNull();
+  mark({ positionMs: 100, aheadMs: 500, at: 10 });
+  context.currentTime = 10;
+  expect(speaker.playedMs(1)).toBeCloseTo(70);
+  context.currentTime = 10.2;
+  expect(speaker.playedMs(1)).toBeCloseTo(270);
+  context.currentTime = 11; // no word of the audio thread for long: no further than what it had
+  expect(speaker.playedMs(1)).toBeCloseTo(570);
+  mark({ positionMs: 580, aheadMs: 0, at: 11 });
+  expect(speaker.playedMs(1)).toBeCloseTo(570);
+  mark({ positionMs: 600, sounding: false, done: true, at: 11.01 });
+  context.currentTime = 11.02;
+  expect(speaker.playedMs(1)).toBeCloseTo(580);
+  context.currentTime = 12;
+  expect(speaker.playedMs(1)).toBeCloseTo(600);
+});
+
+test("tells when a reply begins and ends, and not when it waits for audio", async () => {
+  const { mark, told } = await make();
+  mark({ sounding: false });
+  mark({});
+  mark({ sounding: false });
+  mark({});
+  mark({ sounding: false, done: true });
+  mark({ reply: 2 });
+  expect(told.filter(([what]) => what === "sounding")).toEqual([
+    ["sounding", 1, true],
+    ["sounding", 1, false],
+    ["sounding", 2, true],
+  ]);
+});
+
+test("reports at least every 250 ms, and at the end the whole", async () => {
+  const { mark, told, context } = await make();
+  nowMs = 1000;
+  for (let ms = 0; ms <= 1000; ms += 40, nowMs += 40) {
+    context.currentTime = ms / 1000;
+    mark({ positionMs: ms, at: ms / 1000 });
+  }
+  mark({ positionMs: 1010, sounding: false, done: true, at: 1.01 });
+  const played = told.filter(([what]) => what === "played").map(([, , ms]) => ms as number);
+  expect(played.at(-1)).toBe(1010);
+  expect(Math.max(...played.slice(1).map((ms, n) => ms - (played[n] as number)))).toBeLessThanOrEqual(200);
+  expect(played.length).toBeLessThan(9); // and no more often than the server wants to hear
+});
+
+test("is blocked until the browser allows sound, which each gesture asks for", async () => {
+  const { speaker, told, context } = await make();
+  expect(speaker.state).toBe("blocked");
+  expect(told).toEqual([]); // it may be about to start
+  vi.advanceTimersByTime(300);
+  expect(told).toEqual([["state", "blocked"]]);
+  context.resume.mockClear();
+  page.dispatchEvent(new Event("pointerdown"));
+  expect(context.resume).toHaveBeenCalledTimes(1);
+  context.allow();
+  page.dispatchEvent(new Event("keydown"));
+  expect(context.resume).toHaveBeenCalledTimes(1);
+  expect(told).toEqual([
+    ["state", "blocked"],
+    ["state", "on"],
+  ]);
+});
+
+test("a browser that cannot have the rate plays at its own", async () => {
+  vi.stubGlobal(
+    "AudioContext",
+    class extends FakeContext {
+      constructor(options: AudioContextOptions) {
+        if (options.sampleRate !== undefined) throw new DOMException("no", "NotSupportedError");
+        super(options);
+      }
+    },
+  );
+  await make();
+  expect(FakeContext.last.options).toEqual({ latencyHint: "interactive" });
+});
+
+test("says where it cannot play at all, and can be opened later", async () => {
+  vi.stubGlobal("AudioContext", undefined);
+  const speaker = new Speaker({ sounding: () => 0, played: () => 0, state: () => 0 }, undefined);
+  await expect(speaker.open()).rejects.toMatchObject({ code: "audio" });
+  vi.stubGlobal("AudioContext", FakeContext);
+  await speaker.open();
+  expect(speaker.state).toBe("blocked");
+});
+
+test("forgets old replies", async () => {
+  const { speaker, mark } = await make();
+  for (let reply = 1; reply <= 20; reply++) mark({ reply, positionMs: 100, sounding: false, done: true });
+  expect(speaker.playedMs(1)).toBeNull();
+  expect(speaker.playedMs(20)).not.toBeNull();
+});
+
+test("lets go of the device, and of what it knew", async () => {
+  const { speaker, mark, context, told } = await make();
+  context.allow();
+  mark({});
+  speaker.close();
+  expect(context.close).toHaveBeenCalled();
+  expect(speaker.playedMs(1)).toBeNull();
+  mark({}); // the audio thread's last word
+  expect(told.slice(-2)).toEqual([
+    ["sounding", 1, false],
+    ["state", "off"],
+  ]);
+  context.resume.mockClear();
+  page.dispatchEvent(new Event("pointerdown"));
+  expect(context.resume).not.toHaveBeenCalled();
+});

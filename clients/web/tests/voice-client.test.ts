@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { VoiceClient, VoiceError } from "../src/index.js";
+import type { VoiceClientOptions } from "../src/voice-client.js";
+import { ScriptedSocket, settled } from "./scripted.js";
+
+const sockets: ScriptedSocket[] = [];
+
+beforeEach(() => {
+  sockets.length = 0;
+  vi.useFakeTimers();
+  vi.stubGlobal(
+    "WebSocket",
+    class extends ScriptedSocket {
+      constructor(url: string, protocols: string[]) {
+        super(url, protocols);
+        sockets.push(this);
+      }
+    },
+  );
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+/** A client without audio (there is none here), and what it tells. */
+function make(options: VoiceClientOptions = {}) {
+  const client = new VoiceClient({ url: "https://voice.example.org", ...options });
+  const told: [string, unknown][] = [];
+  for (const type of ["state", "phase", "error", "ready", "turn.end", "reply.text", "audio", "unknown"] as const) {
+    client.addEventListener(type, ({ detail }: CustomEvent) => told.push([type, detail]));
+  }
+  const of = (type: string) => told.filter(([name]) => name === type).map(([, detail]) => detail);
+  return { client, told, of };
+}
+
+async function connected(options: VoiceClientOptions = {}) {
+  const made = make({ settings: { mode: "listen" }, ...options });
+  const connecting = made.client.connect();
+  await settled();
+  const socket = sockets[0] as ScriptedSocket;
+  socket.ready({ settings: { mode: "listen" } });
+  await connecting;
+  return { ...made, socket };
+}
+
+test("connects, tells, and follows whose turn it is", async () => {
+  const { client, of, told, socket } = await connected();
+  expect(client).toMatchObject({
+    state: "connected",
+    conversation: "c1",
+    phase: "listening",
+    settings: { mode: "listen" },
+  });
+  socket.say("turn.start", { seq: 1, turn: 1 });
+  socket.say("turn.end", { seq: 2, turn: 1, text: "hello" });
+  socket.say("reply.start", { seq: 3, reply: 1, turn: 1 });
+  socket.say("reply.text", { seq: 4, reply: 1, delta: "Hi." });
+  socket.say("aside", { seq: 5 });
+  expect(of("turn.end")).toMatchObject([{ text: "hello" }]);
+  expect(of("reply.text")).toMatchObject([{ delta: "Hi." }]);
+  expect(of("unknown")).toMatchObject([{ raw: { type: "aside" } }]);
+  expect(of("phase")).toEqual([
+    { phase: "listening", previous: "off" },
+    { phase: "hearing", previous: "listening" },
+    { phase: "thinking", previous: "hearing" },
+  ]);
+  expect(told.slice(0, 2).map(([type]) => type)).toEqual(["state", "state"]);
+});
+
+test("commands are said under the names of the wire", async () => {
+  const { client, socket } = await connected();
+  client.say("One");
+  client.say("Two", { flush: false });
+  client.flush("f");
+  client.sendText("Hi");
+  client.cancel();
+  client.finalize();
+  client.configure({ language: "de" });
+  client.toolResult("t1", { degrees: 3 });
+  client.toolResult("t2", undefined);
+  client.toolError("t3", "no such city");
+  client.ping(1);
+  expect(socket.commands).toEqual([
+    { type: "speak", text: "One", flush: true },
+    { type: "speak", text: "Two", flush: false },
+    { type: "flush", id: "f" },
+    { type: "text", text: "Hi" },
+    { type: "cancel" },
+    { type: "finalize" },
+    { type: "configure", language: "de" },
+    { type: "tool_result", id: "t1", output: { degrees: 3 } },
+    { type: "tool_result", id: "t2", output: null },
+    { type: "tool_result", id: "t3", error: "no such city" },
+    { type: "ping", id: 1 },
+  ]);
+});
+
+test("a command without a conversation is an error that says so", () => {
+  const { client } = make();
+  expect(() => client.sendText("Hi")).toThrow(VoiceError);
+  client.configure({ language: "de" }); // is for when there is one
+});
+
+test("what the server complains of is an error event, and the conversation lives on", async () => {
+  const { client, of, socket } = await connected();
+  socket.say("error", { seq: 1, code: "engine_failed", message: "espeak died", retry_after_ms: 100 });
+  expect(of("error")).toMatchObject([
+    { code: "engine_failed", detail: "espeak died", fatal: false, retryAfterMs: 100 },
+  ]);
+  expect(client.state).toBe("connected");
+});
+
+test("a refusal is thrown, and connecting again works", async () => {
+  const { client, of } = make({ settings: { mode: "listen" }, token: () => `t${sockets.length}` });
+  const connecting = client.connect();
+  expect(client.connect()).toBe(connecting);
+  await settled();
+  sockets[0]?.drop(4501, "unauthorized");
+  await expect(connecting).rejects.toMatchObject({ code: "unauthorized", message: /key/ });
+  expect(client.state).toBe("idle");
+  const again = client.connect();
+  await settled();
+  expect(sockets[1]?.protocols).toEqual(["voicesrv.v1", "token.t1"]);
+  sockets[1]?.ready();
+  await again;
+  expect(of("state").map((detail) => (detail as { state: string }).state)).toEqual([
+    "connecting",
+    "idle",
+    "connecting",
+    "connected",
+  ]);
+});
+
+test("an end that nobody asked for is told once, and can be gone on from", async () => {
+  const { client, of, socket } = await connected();
+  socket.say("reply.start", { seq: 7, reply: 1 });
+  socket.say("error", { seq: 8, code: "superseded", message: "another connection", fatal: true });
+  socket.drop(4509, "superseded");
+  await settled();
+  expect(of("error")).toMatchObject([{ code: "superseded", fatal: true, detail: "another connection" }]);
+  expect(client).toMatchObject({ state: "idle", phase: "off" });
+  const again = client.connect();
+  await settled();
+  expect(sockets[1]?.query).toMatchObject({ conversation: "c1", resume: "r1", after: "8" });
+  sockets[1]?.ready();
+  await again;
+});
+
+test("without audio there are still captions", async () => {
+  const { client, of, socket } = await connected({ settings: {} });
+  expect(of("error")).toMatchObject([{ code: "audio" }]);
+  socket.say("audio.start", { seq: 1, reply: 1 });
+  socket.play(1, 0);
+  socket.say("reply.text", { seq: 2, reply: 1, delta: "Hi." });
+  await settled();
+  expect(of("error")).toHaveLength(1); // it is said once, not with every reply
+  expect(of("audio")).toMatchObject([{ reply: 1, start_ms: 0 }]);
+  expect(of("reply.text")).toHaveLength(1);
+  expect(client.playedMs(1)).toBeNull();
+});
+
+describe("hanging up", () => {
+  test("stops the reply, says goodbye, and does not wait long", async () => {
+    const { client, of, socket } = await connected();
+    const hanging = client.disconnect();
+    expect(socket.commands).toEqual([{ type: "cancel" }, { type: "close" }]);
+    await vi.advanceTimersByTimeAsync(2000);
+    await hanging;
+    expect(socket.closed).toBe(true);
+    expect(client).toMatchObject({ state: "idle", session: null });
+    expect(of("error")).toEqual([]);
+  });
+
+  test("after hearing the server out", async () => {
+    const { client, of, socket } = await connected();
+    const hanging = client.disconnect({ finish: true });
+    expect(socket.commands).toEqual([{ type: "close" }]);
+    await vi.advanceTimersByTimeAsync(9000);
+    socket.say("reply.text", { seq: 1, reply: 1, delta: "Bye." });
+    socket.drop(1000);
+    await hanging;
+    expect(of("reply.text")).toHaveLength(1);
+    expect(client.state).toBe("idle");
+  });
+
+  test("while it connects ends the trying", async () => {
+    const { client } = make({ settings: { mode: "listen" } });
+    const connecting = client.connect();
+    await settled();
+    await client.disconnect();
+    sockets[0]?.ready();
+    await expect(connecting).rejects.toMatchObject({ code: "closed" });
+    expect(client.state).toBe("idle");
+  });
+
+  test("when there is nothing to hang up is nothing", async () => {
+    await make().client.disconnect();
+  });
+});
+
+test("push to talk: turns end with the key, and the other way is restored", async () => {
+  const { client, socket } = await connected({ pushToTalk: true, settings: { mode: "listen", endpointing_ms: 500 } });
+  expect(socket.query.endpointing_ms).toBe("0");
+  expect(client.muted).toBe(true);
+  client.startTalking();
+  expect(client.muted).toBe(false);
+  await client.stopTalking();
+  expect(client.muted).toBe(true);
+  client.setPushToTalk(false);
+  expect(client.muted).toBe(false);
+  client.setPushToTalk(true);
+  expect(socket.commands).toEqual([
+    { type: "finalize" },
+    { type: "configure", endpointing_ms: 500, endpointing_max_ms: 0 },
+    { type: "configure", endpointing_ms: 0 },
+  ]);
+});
+
+test("what push to talk replaces is what was set last, else the server's default", async () => {
+  const { client, socket } = await connected({ pushToTalk: true });
+  client.setPushToTalk(false);
+  client.configure({ endpointing_max_ms: 2000 });
+  client.setPushToTalk(true);
+  client.setPushToTalk(false);
+  expect(socket.commands.filter(({ endpointing_ms }) => endpointing_ms)).toEqual([
+    { type: "configure", endpointing_ms: 300, endpointing_max_ms: 1500 },
+    { type: "configure", endpointing_ms: 300, endpointing_max_ms: 2000 },
+  ]);
+});
+
+test("a dead connection is noticed by the clock", async () => {
+  const { client, socket } = await connected();
+  await vi.advanceTimersByTimeAsync(16_000);
+  expect(socket.commands).toEqual([{ type: "ping", id: "keepalive" }]);
+  await vi.advanceTimersByTimeAsync(12_000);
+  expect(client.state).toBe("reconnecting");
+  await client.disconnect();
+});

@@ -1,0 +1,197 @@
+"""TLS on the listening port: a certificate's context, and the first byte that tells who speaks TLS and who does not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from voicesrv import metrics
+from voicesrv.errors import ClientError, Code, ConfigError
+from voicesrv.transport.refusal import refusal
+
+_HANDSHAKE = b"\x16"
+"""How every TLS connection begins (RFC 8446, section 5.1: the content type ``handshake``)."""
+_SHUTDOWN_S = 2.0
+"""For a client to take the rest and say goodbye, once we have."""
+_MAX_HANDSHAKES = 512
+"""Connections that may be in their first bytes at once; one more is dropped. Each holds 58 KiB in its handshake, 3 KiB
+before (resident memory over 500 of them; uvloop 0.23, Python 3.11)."""
+_ACCEPT_RETRY_S = 1.0
+"""Between tries where the system gives no more sockets."""
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+
+MakeProtocol = Callable[[], asyncio.Protocol]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that the server shows, and what there is to say of it."""
+
+    file: Path
+    """PEM: the certificate and its chain."""
+    key: Path
+    """PEM: its private key; may be the same file."""
+    names: tuple[str, ...] = ()
+    """The names and addresses that it stands for; an address without brackets."""
+    fingerprint: str = ""
+    """SHA-256 of it, as browsers show it: ``AB:CD:…``."""
+    public: Path | None = None
+    """Where it lies without its key, of one that was made here; a device that is given it trusts this server."""
+
+    def context(self) -> ssl.SSLContext:
+        """What the server speaks TLS with: 1.2 or later, with the ciphers that Python holds for good.
+
+        Raises:
+            ConfigError: a file cannot be read, is no PEM, or the two do not belong together.
+        """
+        for name, path in (("tls", self.file), ("tls_key", self.key)):
+            try:
+                path.open("rb").close()
+            except OSError as error:
+                raise ConfigError(f"{name}: {path} cannot be read: {error.strerror}") from error
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            # An empty password, so that nobody is asked for one on the terminal.
+            context.load_cert_chain(self.file, self.key, password="")
+        except ssl.SSLError as error:
+            raise ConfigError(self._why_not(error)) from error
+        return context
+
+    def _why_not(self, error: ssl.SSLError) -> str:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return f"tls_key: {self.key} is not the key of the certificate {self.file}"
+        if b"ENCRYPTED" in self.key.read_bytes():
+            return f"tls_key: {self.key} is encrypted; it has to be readable without a password"
+        of_key = "" if self.key == self.file else f" and its key {self.key}"
+        return f"tls: {self.file}{of_key}: no certificate with a private key in PEM ({error.reason or error})"
+
+
+@contextlib.asynccontextmanager
+async def accepting(
+    listening: socket.socket, context: ssl.SSLContext, secure: MakeProtocol, plain: MakeProtocol, timeout_s: float
+) -> AsyncIterator[None]:
+    """Accept connections for as long as the context lasts.
+
+    Args:
+        listening: bound, and not blocking.
+        context: of a server.
+        secure: makes the protocol of a connection that speaks TLS; it sees what was decrypted.
+        plain: makes the one of a connection that does not.
+        timeout_s: for the first byte, and again for the handshake.
+
+    Cancelling is safe; handshakes under way are dropped.
+    """
+    port = _Port(context, secure, plain, timeout_s)
+    task = asyncio.create_task(port.accept(listening), name="accepting")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class _Port:
+    """Sorts what comes in by its first byte."""
+
+    def __init__(self, context: ssl.SSLContext, secure: MakeProtocol, plain: MakeProtocol, timeout_s: float) -> None:
+        self._context = context
+        self._secure = secure
+        self._plain = plain
+        self._timeout_s = timeout_s
+        self._n_pending = 0
+
+    async def accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as arrivals:
+            while True:
+                try:
+                    connection, _ = await loop.sock_accept(listening)
+                except OSError as error:  # no more sockets, or a client that was gone before it was taken
+                    logger.error("no connection can be accepted: %s", error.strerror)
+                    await asyncio.sleep(_ACCEPT_RETRY_S)
+                    continue
+                if self._n_pending >= _MAX_HANDSHAKES:
+                    metrics.DROPS.labels("tls_handshake").inc()
+                    connection.close()
+                else:
+                    self._n_pending += 1
+                    arrivals.create_task(self._take(connection))
+
+    async def _take(self, connection: socket.socket) -> None:
+        """Give a connection its protocol; one that never begins, or whose handshake fails, ends without a word.
+
+        Not even in the log: browsers drop a handshake for each certificate that they do not know, and scanners
+        try all there is.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    first = await _first_byte(connection)
+            except BaseException:
+                connection.close()
+                raise
+            if first == _HANDSHAKE:
+                await loop.connect_accepted_socket(
+                    self._secure,
+                    connection,
+                    ssl=self._context,
+                    ssl_handshake_timeout=self._timeout_s,
+                    ssl_shutdown_timeout=_SHUTDOWN_S,
+                )
+            elif first:
+                await loop.connect_accepted_socket(self._plain, connection)
+            else:
+                connection.close()
+        except OSError as error:  # ssl.SSLError and TimeoutError are among them
+            logger.debug("a connection ended before it began: %s", error)
+        except Exception:  # whatever it is, the others are let in
+            logger.exception("a connection could not be taken")
+        finally:
+            self._n_pending -= 1
+
+
+async def _first_byte(connection: socket.socket) -> bytes:
+    """Wait for the first byte and leave it where it is; empty where the client has gone."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(connection, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(connection)
+    return connection.recv(1, socket.MSG_PEEK)
+
+
+def towards_tls(app: ASGIApp) -> ASGIApp:
+    """Answer those who come to the port without TLS: where to go. The probe of life alone is answered by ``app``."""
+    error = ClientError(Code.BAD_PARAMETER, "this port speaks TLS; use https:// and wss://")
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        if scope["type"] == "http" and scope["path"] == "/healthz":
+            await app(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and _HOST.fullmatch(host):
+            query = b"?" + scope["query_string"] if scope["query_string"] else b""
+            url = f"https://{host}{(scope['raw_path'] + query).decode('latin-1')}"
+            headers = {"cache-control": "no-store", "connection": "close"}
+            await RedirectResponse(url, 307, headers)(scope, receive, send)
+        else:
+            await refusal(error, headers={"connection": "close"})(scope, receive, send)
+
+    return door
