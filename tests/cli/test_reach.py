@@ -10,9 +10,13 @@ import pytest
 
 from tests.client.scripted import Peer, scripted
 from tests.client.wire import CERTIFICATE
+from voicesrv.app import create_app, server_options
 from voicesrv.cli import reach
 from voicesrv.cli.reach import Server, is_voicesrv, trust
 from voicesrv.errors import ConfigError
+from voicesrv.settings import Settings
+from voicesrv.transport import certificates
+from voicesrv.transport.server import running
 from voicesrv_client.events import Ready
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +85,21 @@ async def test_talks_to_the_server_that_runs_here(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(reach, "PORT", int(url.rpartition(":")[2]))
         async with Server(None, None, None).connected({"mode": "listen"}) as client:
             assert client.conversation == "c1"
+
+
+async def test_talks_to_the_server_that_runs_here_with_a_certificate_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is trusted because its certificate lies where this machine's server put it."""
+    monkeypatch.setenv("VOICESRV_STATE_DIR", str(tmp_path))
+    certificate = certificates.self_signed(tmp_path / "tls", ["localhost"])
+    settings = Settings(port=0, stt="null", llm="null", tts="null", vad="null", state_dir=str(tmp_path))
+    options = server_options(settings, certificate)
+    async with running(create_app(settings, keeps=False, certificate=certificate), options) as url:
+        monkeypatch.setattr(reach, "PORT", int(url.rpartition(":")[2]))
+        async with Server(None, None, None).connected({"mode": "listen"}) as client:
+            ready = await anext(aiter(client))
+    assert isinstance(ready, Ready) and ready.engines["stt"] == "null"
 
 
 async def test_a_server_of_its_own_has_the_engines_that_are_named(

@@ -46,23 +46,25 @@ class Server:
         """
         asked = {"stt": options.get("stt"), "llm": options.get("llm"), "tts": options.get("tts")}
         engines = {kind: name for kind, name in asked.items() if name is not None}
-        async with self._running(engines) as url:
+        async with self._running(engines) as (url, trusted):
             try:
-                client = VoiceClient(url, token=self.token, ssl=self.trust, **options)
+                client = VoiceClient(url, token=self.token, ssl=trusted, **options)
             except ValueError as error:
                 raise ConfigError(str(error)) from error
             async with client:
                 yield client
 
     @asynccontextmanager
-    async def _running(self, engines: Mapping[str, str]) -> AsyncGenerator[str]:
+    async def _running(self, engines: Mapping[str, str]) -> AsyncGenerator[tuple[str, ssl.SSLContext | None]]:
         if self.url is not None:
-            yield self.url
+            yield self.url, self.trust
         elif await asyncio.to_thread(is_voicesrv, HOST, PORT):
-            yield f"http://{HOST}:{PORT}"
+            yield f"http://{HOST}:{PORT}", None
+        elif trusted := await asyncio.to_thread(_trusted_here, self.config):
+            yield f"https://{HOST}:{PORT}", trusted
         else:
             async with _embedded(self.config, engines) as url:
-                yield url
+                yield url, None
 
 
 def trust(url: str | None, ca: Path | None, insecure: bool) -> ssl.SSLContext | None:
@@ -100,9 +102,29 @@ async def _embedded(config: Path | None, engines: Mapping[str, str]) -> AsyncGen
         yield url
 
 
-def is_voicesrv(host: str, port: int) -> bool:
-    """Whether one of ours listens there: a plain GET of ``/ws`` is told how to connect (``docs/protocol.md``)."""
-    connection = http.client.HTTPConnection(host, port, timeout=_ANSWERS_S)
+def _trusted_here(config: Path | None) -> ssl.SSLContext | None:
+    """What trusts the server on this machine that has a certificate of its own; None where there is none."""
+    certificate = read_settings(config).state_folder / "tls" / "certificate.crt"
+    try:
+        trusted = trusting(certificate)
+    except OSError:  # also an SSLError: nobody made one, or it is none
+        return None
+    return trusted if is_voicesrv(HOST, PORT, trusted) else None
+
+
+def is_voicesrv(host: str, port: int, trusted: ssl.SSLContext | None = None) -> bool:
+    """Whether one of ours listens there: a plain GET of ``/ws`` is told how to connect (``docs/protocol.md``).
+
+    Args:
+        host: where to look.
+        port: where to look.
+        trusted: whose certificate to trust; None for a server without TLS.
+    """
+    connection = (
+        http.client.HTTPConnection(host, port, timeout=_ANSWERS_S)
+        if trusted is None
+        else http.client.HTTPSConnection(host, port, timeout=_ANSWERS_S, context=trusted)
+    )
     try:
         connection.request("GET", "/ws")
         body = json.loads(connection.getresponse().read(65_536))
