@@ -8,10 +8,16 @@
 #
 #   docker run -v voicesrv-models:/var/lib/voicesrv/models voicesrv voicesrv models pull recommended
 
+FROM node:22-slim AS pages
+WORKDIR /src/clients
+COPY clients .
+RUN npm ci --no-audit --no-fund && npm run build --workspace=web --workspace=page
+
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY voicesrv voicesrv
+COPY --from=pages /src/voicesrv/pages voicesrv/pages
 COPY clients/python/voicesrv_client clients/python/voicesrv_client
 RUN python -m venv /opt/voicesrv \
     && /opt/voicesrv/bin/pip install --no-cache-dir --disable-pip-version-check ".[embedded,piper]"
