@@ -40,6 +40,10 @@ export class PhaseTracker {
       case "reply.start":
         this.#reply = event.reply;
         return this.#rest();
+      case "audio.end":
+        // What is still to be heard keeps it `speaking`; the silence after it is nobody's thinking.
+        if (event.reply === this.#reply) this.#reply = 0;
+        return this.phase;
       case "reply.end":
         if (event.reply === this.#reply) this.#reply = 0;
         return this.phase === "thinking" || this.phase === "speaking" ? this.#rest() : this.phase;

@@ -50,6 +50,28 @@ test("a cough is no turn, and the reply goes on", () => {
   ]);
 });
 
+test("the silence between a reply's last sound and its end is nobody's thinking", () => {
+  const sent = event("audio.end", { reply: 1, duration_ms: 900 });
+  expect(phases(turn("hello"), start, "sounding", sent, "silent", end)).toEqual([
+    "listening",
+    "thinking",
+    "speaking",
+    "listening",
+  ]);
+  expect(phases(turn("hello"), start, sent, "sounding", end, "silent").slice(1)).toEqual([
+    "thinking",
+    "speaking",
+    "listening",
+  ]);
+  expect(phases(start, "sounding", "silent", "sounding", sent, "silent").slice(1)).toEqual([
+    "thinking", // it ran dry in its midst
+    "speaking",
+    "thinking",
+    "speaking",
+    "listening",
+  ]);
+});
+
 test("a reply without sound ends too", () => {
   expect(phases(turn("hello"), start, end)).toEqual(["listening", "thinking", "listening"]);
 });

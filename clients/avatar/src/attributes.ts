@@ -1,0 +1,106 @@
+/** The attributes of `<voice-avatar>` as properties: what is set in one shows in the other. */
+
+import { TypedElement } from "./avatar-events.js";
+
+/** Texts are null where the attribute is missing, and null takes it away. */
+export class AttributedElement extends TypedElement {
+  static readonly observedAttributes = [
+    ...["src", "agent", "token", "voice", "language", "theme"],
+    ...["push-to-talk", "captions", "muted", "autostart", "no-microphone"],
+  ];
+
+  /** Where the server is, such as `https://voice.example.org`; the page's own where it is left out. */
+  get src(): string | null {
+    return this.getAttribute("src");
+  }
+
+  set src(src: string | null) {
+    this.#text("src", src);
+  }
+
+  /** The named agent: instructions, model, voice, tools. */
+  get agent(): string | null {
+    return this.getAttribute("agent");
+  }
+
+  set agent(agent: string | null) {
+    this.#text("agent", agent);
+  }
+
+  /** A voice, as the server lists them. */
+  get voice(): string | null {
+    return this.getAttribute("voice");
+  }
+
+  set voice(voice: string | null) {
+    this.#text("voice", voice);
+  }
+
+  /** BCP-47 tag of what is spoken, or `auto`. */
+  get language(): string | null {
+    return this.getAttribute("language");
+  }
+
+  set language(language: string | null) {
+    this.#text("language", language);
+  }
+
+  /** `light` or `dark`, and `peach` or `mint`; several with a space between. */
+  get theme(): string | null {
+    return this.getAttribute("theme");
+  }
+
+  set theme(theme: string | null) {
+    this.#text("theme", theme);
+  }
+
+  /** The microphone is heard only while the button is held. */
+  get pushToTalk(): boolean {
+    return this.hasAttribute("push-to-talk");
+  }
+
+  set pushToTalk(on: boolean) {
+    this.toggleAttribute("push-to-talk", on);
+  }
+
+  /** Show what is said. */
+  get captions(): boolean {
+    return this.hasAttribute("captions");
+  }
+
+  set captions(on: boolean) {
+    this.toggleAttribute("captions", on);
+  }
+
+  /** The microphone gives silence. */
+  get muted(): boolean {
+    return this.hasAttribute("muted");
+  }
+
+  set muted(on: boolean) {
+    this.toggleAttribute("muted", on);
+  }
+
+  /** Start when it is put into the page. Browsers hold the voice back until a gesture, and ask for the microphone. */
+  get autostart(): boolean {
+    return this.hasAttribute("autostart");
+  }
+
+  set autostart(on: boolean) {
+    this.toggleAttribute("autostart", on);
+  }
+
+  /** It speaks, and hears nothing. */
+  get noMicrophone(): boolean {
+    return this.hasAttribute("no-microphone");
+  }
+
+  set noMicrophone(on: boolean) {
+    this.toggleAttribute("no-microphone", on);
+  }
+
+  #text(name: string, value: string | null): void {
+    if (value === null) this.removeAttribute(name);
+    else this.setAttribute(name, value);
+  }
+}

@@ -1,0 +1,105 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type Pose, REST } from "../src/pose.js";
+import type { Renderer } from "../src/renderer.js";
+import { Stage } from "../src/stage.js";
+
+let frames: FrameRequestCallback[];
+let look: (isIntersecting: boolean) => void;
+
+beforeEach(() => {
+  frames = [];
+  vi.stubGlobal("requestAnimationFrame", (callback: FrameRequestCallback) => frames.push(callback));
+  vi.stubGlobal("cancelAnimationFrame", () => {
+    frames = [];
+  });
+  vi.stubGlobal(
+    "IntersectionObserver",
+    class {
+      constructor(seen: (entries: { isIntersecting: boolean }[]) => void) {
+        look = (isIntersecting) => seen([{ isIntersecting }]);
+      }
+      observe(): void {}
+      disconnect(): void {}
+    },
+  );
+  vi.spyOn(performance, "now").mockReturnValue(1000);
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+function frame(now: number): void {
+  for (const callback of frames.splice(0)) callback(now);
+}
+
+class Noting implements Renderer {
+  calls: string[] = [];
+  mount(): void {
+    this.calls.push("mount");
+  }
+  draw(_: Pose, nowMs: number): void {
+    this.calls.push(`draw ${nowMs}`);
+  }
+  unmount(): void {
+    this.calls.push("unmount");
+  }
+}
+
+function make() {
+  const renderer = new Noting();
+  const since: number[] = [];
+  const stage = new Stage(document.createElement("div"), renderer, (sinceMs) => {
+    since.push(sinceMs);
+    return REST;
+  });
+  return { stage, renderer, since };
+}
+
+test("draws each frame, told how long after the one before", () => {
+  const { stage, renderer, since } = make();
+  stage.open();
+  frame(1016);
+  frame(1050);
+  stage.close();
+  frame(1066);
+  expect(renderer.calls).toEqual(["mount", "draw 1016", "draw 1050", "unmount"]);
+  expect(since).toEqual([16, 34]);
+});
+
+test("draws nothing while it is out of view, and takes no leap after", () => {
+  const { stage, renderer, since } = make();
+  stage.open();
+  look(false);
+  frame(1016);
+  expect(renderer.calls).toEqual(["mount"]);
+  vi.mocked(performance.now).mockReturnValue(9000);
+  look(true);
+  frame(9010);
+  expect(since).toEqual([10]);
+});
+
+test("another renderer takes the place of the one before", () => {
+  const { stage, renderer } = make();
+  const [early, late] = [new Noting(), new Noting()];
+  stage.renderer = early; // nothing is mounted yet
+  stage.open();
+  stage.renderer = late;
+  stage.renderer = late;
+  frame(1016);
+  expect(renderer.calls).toEqual([]);
+  expect(early.calls).toEqual(["mount", "unmount"]);
+  expect(late.calls).toEqual(["mount", "draw 1016"]);
+  expect(stage.renderer).toBe(late);
+});
+
+test("a renderer that throws is asked again", () => {
+  const { stage, renderer } = make();
+  stage.open();
+  renderer.draw = () => {
+    throw new Error("lost its context");
+  };
+  expect(() => frame(1016)).toThrow("lost its context");
+  expect(frames).toHaveLength(1);
+});

@@ -1,0 +1,347 @@
+// @vitest-environment happy-dom
+import { VoiceClient, VoiceError } from "@voicesrv/web";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import "../src/index.js";
+import type { Pose, Renderer, VoiceAvatarElement } from "../src/index.js";
+import { FakeClient } from "./fake-client.js";
+
+let frames: FrameRequestCallback[];
+let made: VoiceAvatarElement[];
+
+beforeEach(() => {
+  frames = [];
+  made = [];
+  vi.stubGlobal("requestAnimationFrame", (callback: FrameRequestCallback) => frames.push(callback));
+  vi.stubGlobal("cancelAnimationFrame", () => undefined);
+});
+afterEach(() => {
+  for (const avatar of made) avatar.remove();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+function frame(): void {
+  for (const callback of frames.splice(0)) callback(performance.now());
+}
+
+/** An element on the page, from markup as a page has it. */
+function element(attributes = ""): VoiceAvatarElement {
+  document.body.innerHTML = `<voice-avatar ${attributes}></voice-avatar>`;
+  const avatar = document.body.firstElementChild as VoiceAvatarElement;
+  made.push(avatar);
+  return avatar;
+}
+
+/** An element with a client that does what the test says, and what it told. */
+function scripted(attributes = "") {
+  const avatar = element(attributes);
+  const client = new FakeClient();
+  avatar.client = client.real;
+  const told: [string, unknown][] = [];
+  for (const type of ["state", "transcript", "turn", "reply", "toolcall", "error"] as const) {
+    avatar.addEventListener(type, ({ detail }: CustomEvent) => told.push([type, detail]));
+  }
+  return { avatar, client, told };
+}
+
+const part = (avatar: VoiceAvatarElement, name: string) =>
+  avatar.shadowRoot?.querySelector(`[part~="${name}"]`) as HTMLElement;
+
+describe("attributes and properties", () => {
+  test.each(["src", "agent", "voice", "language", "theme"] as const)("%s is one and the same", (name) => {
+    const avatar = element(`${name}="one"`);
+    expect(avatar[name]).toBe("one");
+    avatar[name] = "two";
+    expect(avatar.getAttribute(name)).toBe("two");
+    avatar[name] = null;
+    expect(avatar.hasAttribute(name)).toBe(false);
+  });
+
+  test.each([
+    ["pushToTalk", "push-to-talk"],
+    ["captions", "captions"],
+    ["muted", "muted"],
+    ["noMicrophone", "no-microphone"],
+  ] as const)("%s is the switch %s", (property, attribute) => {
+    const avatar = element(attribute);
+    expect(avatar[property]).toBe(true);
+    avatar[property] = false;
+    expect(avatar.hasAttribute(attribute)).toBe(false);
+    avatar[property] = true;
+    expect(avatar.hasAttribute(attribute)).toBe(true);
+  });
+
+  test("a token that is a function does not show in the page, and goes before the attribute", () => {
+    const avatar = element('token="shown"');
+    expect(avatar.token).toBe("shown");
+    const token = () => "hidden";
+    avatar.token = token;
+    expect(avatar.token).toBe(token);
+    expect(avatar.outerHTML).not.toContain("hidden");
+  });
+
+  test("properties that were set before the element was defined count", () => {
+    const early = document.createElement("voice-avatar");
+    Object.defineProperty(early, "labels", { value: { start: "Los" }, configurable: true, writable: true });
+    Object.defineProperty(early, "captions", { value: true, configurable: true, writable: true });
+    document.body.replaceChildren(early);
+    made.push(early);
+    expect(early.hasAttribute("captions")).toBe(true);
+    expect(part(early, "start-button").textContent).toBe("Los");
+  });
+
+  test("labels are replaced one by one, and all at once by none", () => {
+    const avatar = element();
+    avatar.labels = { states: { off: "Bereit" } };
+    expect(part(avatar, "status").textContent).toBe("Bereit");
+    expect(avatar.labels.start).toBe("Start talking");
+    avatar.labels = {};
+    expect(part(avatar, "status").textContent).toBe("Ready when you are");
+  });
+});
+
+describe("a client of its own", () => {
+  function started(attributes: string) {
+    const connect = vi.spyOn(VoiceClient.prototype, "connect").mockResolvedValue();
+    const avatar = element(`no-microphone ${attributes}`);
+    const configure = vi.spyOn(VoiceClient.prototype, "configure").mockImplementation(() => undefined);
+    return { avatar, connect, configure };
+  }
+
+  test("is made at the first start, and told before it connects", async () => {
+    const { avatar, connect } = started('src="https://v.example"');
+    const clients: VoiceClient[] = [];
+    avatar.addEventListener("client", ({ detail }) => {
+      expect(connect).not.toHaveBeenCalled();
+      clients.push(detail);
+    });
+    expect(avatar.client).toBeNull();
+    await avatar.start();
+    expect(clients).toEqual([avatar.client]);
+    expect(avatar.client).toBeInstanceOf(VoiceClient);
+    expect(connect).toHaveBeenCalledOnce();
+  });
+
+  test("is told of attributes and settings that change", async () => {
+    const { avatar, configure } = started('agent="guide"');
+    await avatar.start();
+    avatar.agent = "cook";
+    avatar.language = "de";
+    avatar.settings = { instructions: "Be brief." };
+    expect(configure).toHaveBeenLastCalledWith({
+      ...{ agent: "cook", language: "de", instructions: "Be brief.", words: true, visemes: true },
+    });
+    expect(configure).toHaveBeenCalledTimes(3);
+    avatar.theme = "dark";
+    avatar.settings = { instructions: "Be brief." }; // the same, as frameworks set it
+    expect(configure).toHaveBeenCalledTimes(3);
+  });
+
+  test("is muted with the element, and with push to talk but while the button is held", async () => {
+    const { avatar } = started("muted");
+    await avatar.start();
+    expect(avatar.client?.muted).toBe(true);
+    avatar.muted = false;
+    expect(avatar.client?.muted).toBe(false);
+    avatar.pushToTalk = true;
+    expect(avatar.client).toMatchObject({ pushToTalk: true, muted: true });
+    avatar.startTalking();
+    expect(avatar.client?.muted).toBe(false);
+    avatar.muted = true;
+    expect(avatar.client?.muted).toBe(true);
+    avatar.startTalking();
+    expect(avatar.client?.muted).toBe(true);
+  });
+
+  test("is let go of when it stops, and another one follows", async () => {
+    const { avatar } = started("");
+    vi.spyOn(VoiceClient.prototype, "disconnect").mockResolvedValue();
+    await avatar.start();
+    const first = avatar.client;
+    await avatar.stop();
+    expect(avatar.client).toBeNull();
+    await avatar.start();
+    expect(avatar.client).not.toBe(first);
+  });
+
+  test("takes up what has changed when it is tried again, and the conversation that was cut off", async () => {
+    const { avatar, connect } = started('token="old"');
+    connect.mockRejectedValueOnce(new VoiceError("unauthorized"));
+    await expect(avatar.start()).rejects.toThrow("did not accept the key");
+    const first = avatar.client;
+    const session = { conversation: "c1", resume: "r1", after: 3, audio_reply: 0, audio_ms: 0 };
+    vi.spyOn(first as VoiceClient, "session", "get").mockReturnValue(session);
+    const disconnect = vi.spyOn(first as VoiceClient, "disconnect").mockResolvedValue();
+    avatar.token = "new";
+    await avatar.start();
+    expect(avatar.client).not.toBe(first);
+    expect(disconnect).toHaveBeenCalledOnce(); // or its speaker stayed open
+    expect(avatar.client?.session).toEqual(session);
+  });
+
+  test("starts by itself where that is wished, also later", async () => {
+    const { avatar, connect } = started("");
+    expect(connect).not.toHaveBeenCalled();
+    avatar.autostart = true;
+    await vi.waitFor(() => expect(connect).toHaveBeenCalledOnce());
+    element("autostart no-microphone");
+    await vi.waitFor(() => expect(connect).toHaveBeenCalledTimes(2));
+  });
+});
+
+describe("a conversation", () => {
+  test("is told in events and in the attribute", async () => {
+    const { avatar, client, told } = scripted();
+    expect(avatar.getAttribute("state")).toBe("off");
+    await avatar.start();
+    client.turnTo("hearing");
+    const transcript = { type: "transcript", turn: 1, text: "hel", stable: 0, words: [], seq: 1 };
+    client.tell("transcript", transcript);
+    client.turnTo("thinking");
+    client.tell("turn.end", { type: "turn.end", turn: 1, text: "hello", seq: 2 });
+    client.tell("reply.start", { type: "reply.start", reply: 1, turn: 1, seq: 3 });
+    client.tell("reply.text", { type: "reply.text", reply: 1, delta: "Hi ", seq: 4 });
+    client.tell("reply.text", { type: "reply.text", reply: 1, delta: "you.", seq: 5 });
+    client.tell("reply.end", {
+      type: "reply.end",
+      reply: 1,
+      text: "Hi you.",
+      heard: "Hi",
+      cause: "interrupted",
+      seq: 6,
+    });
+    client.tell("tool_call", { type: "tool_call", id: "t1", name: "look", arguments: {}, reply: 1, seq: 7 });
+    expect(avatar.getAttribute("state")).toBe("thinking");
+    expect(told).toEqual([
+      ["state", { state: "connecting", previous: "off" }],
+      ["state", { state: "listening", previous: "connecting" }],
+      ["state", { state: "hearing", previous: "listening" }],
+      ["transcript", transcript],
+      ["state", { state: "thinking", previous: "hearing" }],
+      ["turn", expect.objectContaining({ text: "hello" })],
+      ["reply", { reply: 1, delta: "Hi ", text: "Hi ", done: false, heard: "", cause: "" }],
+      ["reply", { reply: 1, delta: "you.", text: "Hi you.", done: false, heard: "", cause: "" }],
+      ["reply", { reply: 1, delta: "", text: "Hi you.", done: true, heard: "Hi", cause: "interrupted" }],
+      ["toolcall", expect.objectContaining({ id: "t1", name: "look" })],
+    ]);
+  });
+
+  test("what goes wrong is told, shown and thrown, and can be tried again with the button", async () => {
+    const { avatar, client, told } = scripted();
+    client.connectError = new VoiceError("unreachable");
+    await expect(avatar.start()).rejects.toThrow("does not answer");
+    expect(told).toContainEqual(["state", { state: "problem", previous: "connecting" }]);
+    expect(told).toContainEqual(["error", client.connectError]);
+    expect(part(avatar, "problem").textContent).toContain("does not answer");
+    client.connectError = null;
+    part(avatar, "start-button").click();
+    await vi.waitFor(() => expect(avatar.state).toBe("listening"));
+    expect(part(avatar, "problem").textContent).toBe("");
+  });
+
+  test("to say something connects, without asking for the microphone", async () => {
+    const { avatar, client } = scripted();
+    await avatar.say("Hello.");
+    await avatar.sendText("Hi.");
+    avatar.interrupt();
+    expect(client.calls).toEqual([["connect"], ["say", "Hello."], ["sendText", "Hi."], ["cancel"]]);
+    await avatar.start();
+    expect(client.calls.at(-1)).toEqual(["startMicrophone", {}]);
+  });
+
+  test("a client of the page's own is used as it is, and kept", async () => {
+    const { avatar, client } = scripted("push-to-talk muted");
+    avatar.agent = "other";
+    avatar.pushToTalk = false;
+    expect(client.calls.map(([name]) => name)).not.toContain("configure");
+    expect(client.calls.map(([name]) => name)).not.toContain("setPushToTalk");
+    await avatar.start();
+    await avatar.stop();
+    expect(avatar.client).toBe(client.real);
+    expect(avatar.state).toBe("off");
+  });
+
+  test("ends when the element leaves the page, and not when it is only moved", async () => {
+    const { avatar, client } = scripted();
+    await avatar.start();
+    const place = document.createElement("div");
+    document.body.append(place);
+    place.append(avatar);
+    await Promise.resolve();
+    expect(client.calls).not.toContainEqual(["disconnect"]);
+    avatar.remove();
+    await vi.waitFor(() => expect(client.calls).toContainEqual(["disconnect"]));
+  });
+});
+
+describe("the face", () => {
+  class Noting implements Renderer {
+    poses: Pose[] = [];
+    mount(stage: HTMLElement): void {
+      stage.append(document.createElement("canvas"));
+    }
+    draw(pose: Pose): void {
+      this.poses.push(pose);
+    }
+    unmount(): void {}
+  }
+
+  test("moves with what is heard, and shows how it stands", async () => {
+    const { avatar, client } = scripted();
+    const renderer = new Noting();
+    avatar.renderer = renderer;
+    await avatar.start();
+    client.tell("ready", { type: "ready", conversation: "c1" });
+    client.tell("visemes", { reply: 4, items: [{ viseme: "ou", start_ms: 0, end_ms: 500 }] });
+    client.playing = 4;
+    client.played = 200;
+    client.turnTo("speaking");
+    frame();
+    expect(renderer.poses.at(-1)).toMatchObject({ state: "speaking", visemes: { ou: 1 } });
+    expect(avatar.pose).toBe(renderer.poses.at(-1));
+  });
+
+  test("is its own again where it is given none", () => {
+    const avatar = element();
+    avatar.renderer = new Noting();
+    expect(part(avatar, "drawing")).toBeNull();
+    avatar.renderer = null;
+    expect(part(avatar, "drawing")).not.toBeNull();
+  });
+});
+
+describe("captions", () => {
+  test("are shown where they are wished, and follow the voice", async () => {
+    const { avatar, client } = scripted();
+    await avatar.start();
+    client.tell("turn.end", { type: "turn.end", turn: 1, text: "hello" });
+    client.tell("reply.start", { type: "reply.start", reply: 1, turn: 1 });
+    client.tell("reply.text", { type: "reply.text", reply: 1, delta: "One two" });
+    const items = [
+      { text: "One", start_ms: 0, end_ms: 300 },
+      { text: "two", start_ms: 300, end_ms: 600 },
+    ];
+    client.tell("words", { type: "words", reply: 1, items });
+    client.played = 100;
+    frame();
+    expect(part(avatar, "captions").hidden).toBe(true);
+    avatar.captions = true;
+    frame();
+    expect(["stable", "heard", "ahead"].map((name) => part(avatar, name).textContent)).toEqual([
+      "hello",
+      "One",
+      " two",
+    ]);
+    client.tell("playing", { reply: 1, playing: false });
+    frame();
+    expect(part(avatar, "heard").textContent).toBe("One two");
+    avatar.captions = false;
+    expect(part(avatar, "captions").hidden).toBe(true);
+    avatar.captions = true;
+    frame();
+    expect(part(avatar, "captions").hidden).toBe(false);
+    client.tell("ready", { type: "ready", conversation: "another" });
+    frame();
+    expect(part(avatar, "captions").hidden).toBe(true);
+  });
+});
