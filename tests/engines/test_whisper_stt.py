@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import pytest
 
 from scripts.micro_whisper import measuring
 from voicesrv.engines.base import PAUSE, Pause, Samples, SttOptions, Transcript
+from voicesrv.engines.whisper.model import Hypothesis, Window
+from voicesrv.engines.whisper.scheduler import Urgency
 from voicesrv.engines.whisper_stt import WhisperStt, WhisperSttOptions
 from voicesrv.errors import EngineError, EngineUnavailable
 
@@ -101,6 +103,41 @@ async def test_streams_that_are_open_take_room(whisper: WhisperStt) -> None:
         await stream.aclose()
 
 
+async def test_a_recording_takes_no_room_and_has_no_interims(
+    whisper: WhisperStt, utterances: list[tuple[str, Samples]]
+) -> None:
+    room = whisper.room()
+    told = []
+    async for each in whisper.transcribe(spoken(utterances[0][1]), SttOptions(live=False)):
+        told.append(each)
+        assert whisper.room() == room
+    assert told[-1].is_final and all(each.settled or each.is_final for each in told)
+
+
+async def test_passes_that_interims_take_cost_little_more_than_the_turn_heard_once(
+    whisper: WhisperStt, utterances: list[tuple[str, Samples]]
+) -> None:
+    """Counted in the audio they hear, not in time: the same on every machine."""
+    sizes: list[int] = []
+    ask = whisper._ask
+
+    async def counted(urgency: Urgency, make: Callable[[], Window]) -> Hypothesis:
+        def made() -> Window:
+            window = make()
+            sizes.append(window.size)
+            return window
+
+        return await ask(urgency, made)
+
+    whisper._ask = counted  # type: ignore[method-assign]
+    once = 0
+    for _, samples in utterances:
+        once += Window(samples).size
+        async for _ in whisper.transcribe(spoken(samples, pace_s=0.02), SttOptions()):
+            pass
+    assert once < sum(sizes) <= 2.8 * once
+
+
 async def test_one_that_is_left_early_leaves_the_others_alone(
     whisper: WhisperStt, utterances: list[tuple[str, Samples]]
 ) -> None:
@@ -135,6 +172,42 @@ async def test_a_damaged_model_is_told_when_it_is_opened(tmp_path: Path, damage:
     damage(folder)  # type: ignore[operator]
     with pytest.raises(EngineUnavailable, match=f"whisper: the model damaged.*{message}"):
         async with WhisperStt(str(folder), ONE_THREAD):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("error", "explained"),
+    [
+        (
+            RuntimeError("CUDA failed with error out of memory"),
+            r"out of memory \(take a smaller model, or compute_type int8",
+        ),
+        (MemoryError(), r"MemoryError \(take a smaller model"),
+        (RuntimeError("std::bad_alloc"), r"\(take a smaller model"),
+        (
+            RuntimeError("Library libcublas.so.12 is not found or cannot be loaded"),
+            r"libcublas.*\(CUDA's libraries are missing: pip install nvidia-cublas-cu12 .* or device cpu\)",
+        ),
+        (RuntimeError("CUDA driver version is insufficient for CUDA runtime version"), r"\(there is no CUDA here; set"),
+        (ValueError("This CTranslate2 package was not compiled with CUDA support"), r"\(there is no CUDA here; set"),
+        (
+            ValueError(
+                "Requested float16 compute type, but the target device or backend do not support efficient float16"
+            ),
+            r"\(set compute_type to auto\)",
+        ),
+        (ValueError("something else\nand more of it"), r"something else$"),
+    ],
+)
+async def test_an_error_of_the_machine_is_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, explained: str
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("voicesrv.engines.whisper_stt.WhisperModel", refuse)
+    with pytest.raises(EngineUnavailable, match=f"whisper: the model micro-whisper cannot be loaded: .*{explained}"):
+        async with WhisperStt(str(MICRO), ONE_THREAD):
             pass
 
 

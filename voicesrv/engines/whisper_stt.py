@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -33,8 +34,13 @@ logger = logging.getLogger(__name__)
 FILES = ("model.bin", "config.json", "tokenizer.json")
 """What a model's folder has at least."""
 _WARM_UP_S = 3
-_PASSES_PER_S = 4
+_PASSES_PER_S = 1.5
 """Interim passes over a second of speech at the usual cadence, for a first guess at what a stream costs."""
+_SLOW_PASS_S = 0.25
+"""A model that takes longer for a window on one core is given all of them for each: where it is faster, as many
+windows at a time as there are cores do more (docs/performance.md, "One Whisper, many streams")."""
+_MOST_CORES = 4
+"""On a CPU; more threads than that help one window little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,9 @@ class WhisperSttOptions:
     compute_type: str = "auto"
     """As CTranslate2 names them; ``auto``: int8 on a CPU, float16 on a GPU."""
     threads: int = 0
-    """CPU threads for one batch; 0: CTranslate2's choice, four at most."""
+    """CPU threads for one batch, 1-64; 0: one where a window then takes under 0.25 s, else one a core, four at most."""
+    workers: int = 0
+    """Batches at the same time, 1-64; 0: as many as the cores have threads for, and one on a GPU."""
     max_batch: int = 8
     """Windows in one batch at most, 1-64."""
     final_beam: int = 5
@@ -54,9 +62,9 @@ class WhisperSttOptions:
     hotwords: str = ""
     """Names and terms that may be expected of anybody, before those that a client names."""
     window: str = "auto"
-    """``full``: each pass is padded to 30 s, as Whisper was trained; ``short``: to the next second, which costs a tenth
-    for a short turn; ``auto``: short where the model says that it was trained for it (``short_windows`` in its
-    config.json), else full."""
+    """``full``: each pass is padded to 30 s, as Whisper was trained; ``short``: with 0.3 to 0.7 s of silence, at a
+    tenth of the cost for a short turn; ``auto``: short where the model says that it was trained for it
+    (``short_windows`` in its config.json), else full."""
 
     def __post_init__(self) -> None:
         """
@@ -65,6 +73,7 @@ class WhisperSttOptions:
         """
         for name, value, lowest, highest in (
             ("threads", self.threads, 0, 64),
+            ("workers", self.workers, 0, 64),
             ("max_batch", self.max_batch, 1, 64),
             ("final_beam", self.final_beam, 1, 10),
         ):
@@ -80,7 +89,7 @@ class WhisperStt:
     """Transcribes with a Whisper model on disk; interim text is confirmed by a second look before it is stable.
 
     Args:
-        model: the path of a model's folder, or its name; empty: the first by name on this machine.
+        model: the path of a model's folder, or its name; empty: the preferred one on this machine.
         options: see ``WhisperSttOptions``.
     """
 
@@ -101,14 +110,14 @@ class WhisperStt:
         """
         folder = model_folder(self._name)
         self._full = self._options.window == "full" or (self._options.window == "auto" and not _takes_short(folder))
-        model = await asyncio.to_thread(_load, folder, self._options)
+        model, pass_s, workers = await asyncio.to_thread(_open, folder, self._options, self._full)
         languages = model.languages if model.multilingual else ("en",)
         self.capabilities = replace(
             self.capabilities, languages=languages, detects_language=model.multilingual and len(languages) > 1
         )
         self._languages = languages
-        self._load = Load(await asyncio.to_thread(_cost, model, self._full))
-        self._scheduler: Scheduler[Window, Hypothesis] = Scheduler(model.transcribe, self._options.max_batch)
+        self._load = Load(min(pass_s * _PASSES_PER_S, DUTY) + pass_s / _WARM_UP_S, workers)
+        self._scheduler: Scheduler[Window, Hypothesis] = Scheduler(model.transcribe, self._options.max_batch, workers)
         await self._scheduler.__aenter__()
         return self
 
@@ -123,6 +132,11 @@ class WhisperStt:
     def room(self) -> int:
         return self._load.room()
 
+    @property
+    def busy_s(self) -> float:
+        """How long the model has worked so far, over all streams, in seconds of its batches."""
+        return self._scheduler.busy_s
+
     async def transcribe(
         self, audio: AsyncIterator[Samples | Pause], options: SttOptions
     ) -> AsyncGenerator[Transcript, None]:
@@ -132,14 +146,15 @@ class WhisperStt:
         except ValueError as error:
             raise EngineError(f"whisper: {error}") from error
         turn = WhisperTurn(self._ask, hearing)
-        self._load.streams += 1
+        self._load.streams += options.live
         try:
             async with aclosing(turn.follow(audio)) as transcripts:
                 async for transcript in transcripts:
                     yield transcript
         finally:
-            self._load.streams -= 1
-            self._load.count(turn.busy_s, max(turn.audio_s, 0.1))
+            if options.live:
+                self._load.streams -= 1
+                self._load.count(turn.wanted_s, max(turn.audio_s, 0.1))
 
     async def _ask(self, urgency: Urgency, make: Callable[[], Window]) -> Hypothesis:
         try:
@@ -149,7 +164,7 @@ class WhisperStt:
 
 
 def model_folder(name: str) -> Path:
-    """Find a model: a path, a name, or empty for the first by name.
+    """Find a model: a path, a name, or empty for the preferred one.
 
     Raises:
         EngineUnavailable: there is none, or it is not whole.
@@ -172,26 +187,39 @@ def _takes_short(folder: Path) -> bool:
     return isinstance(config, dict) and config.get("short_windows") is True
 
 
-def _load(folder: Path, options: WhisperSttOptions) -> WhisperModel:
+def _open(folder: Path, options: WhisperSttOptions, full: bool) -> tuple[WhisperModel, float, int]:
+    """Load a model; tell what a pass takes, in seconds, and how many batches it does at a time."""
+    on_gpu = options.device != "cpu" and ctranslate2.get_cuda_device_count() > 0
     compute_type = options.compute_type
     if compute_type == "auto":
-        on_gpu = options.device != "cpu" and ctranslate2.get_cuda_device_count() > 0
         compute_type = "float16" if on_gpu else "int8"
+    cores = min(os.cpu_count() or 1, _MOST_CORES)
+    threads = options.threads or 1
+    workers = options.workers or (1 if on_gpu else max(1, cores // threads))
+
+    def load() -> tuple[WhisperModel, float]:
+        model = WhisperModel(str(folder), options.device, compute_type, threads, workers)
+        return model, _pass_s(model, full)
+
     try:
-        return WhisperModel(str(folder), options.device, compute_type, options.threads)
+        model, pass_s = load()
+        if not (options.threads or options.workers or on_gpu) and pass_s > _SLOW_PASS_S and cores > 1:
+            threads, workers = cores, 1
+            del model  # before the next takes as much memory again
+            model, pass_s = load()
     except Exception as error:  # CTranslate2 and tokenizers raise whatever they like
         raise EngineUnavailable(f"whisper: the model {folder.name} cannot be loaded: {_explained(error)}") from error
+    return model, pass_s, workers
 
 
-def _cost(model: WhisperModel, full: bool) -> float:
-    """Seconds that a second of speech costs, about: the passes of a turn of three seconds, interim and final."""
+def _pass_s(model: WhisperModel, full: bool) -> float:
+    """Seconds that a pass over a turn of three seconds takes, about."""
     noise = np.random.default_rng(0).integers(-300, 300, _WARM_UP_S * INPUT_RATE, np.int16)
     window = Window(noise, language="en", full=full)
     model.transcribe([window])  # the first is slower
     began = time.perf_counter()
     model.transcribe([window])
-    pass_s = time.perf_counter() - began
-    return min(pass_s * _PASSES_PER_S, DUTY) + pass_s / _WARM_UP_S
+    return time.perf_counter() - began
 
 
 def _explained(error: BaseException) -> str:
@@ -201,9 +229,12 @@ def _explained(error: BaseException) -> str:
     hints: Sequence[tuple[str, str]] = (
         ("out of memory", "take a smaller model, or compute_type int8"),
         ("bad_alloc", "take a smaller model, or compute_type int8"),
+        ("memoryerror", "take a smaller model, or compute_type int8"),
         ("libcublas", "CUDA's libraries are missing: pip install nvidia-cublas-cu12 nvidia-cudnn-cu12, or device cpu"),
         ("libcudnn", "CUDA's libraries are missing: pip install nvidia-cublas-cu12 nvidia-cudnn-cu12, or device cpu"),
         ("cuda driver", "there is no CUDA here; set device to cpu"),
+        ("compiled with cuda", "there is no CUDA here; set device to cpu"),
+        ("support efficient", "set compute_type to auto"),
     )
     for sign, advice in hints:
         if sign in low:

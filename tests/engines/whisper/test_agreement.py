@@ -5,13 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicesrv.engines.whisper.agreement import EDGE_MS, Agreement, TimedWord
+from voicesrv.engines.whisper.agreement import EDGE_MS, SURE, Agreement, TimedWord
 
 
-def said(text: str, from_ms: int = 0, each_ms: int = 300) -> list[TimedWord]:
+def said(text: str, from_ms: int = 0, each_ms: int = 300, sureness: float = 0.5) -> list[TimedWord]:
     """Words of equal length, one after another."""
     return [
-        TimedWord(f" {word}", from_ms + i * each_ms, from_ms + (i + 1) * each_ms) for i, word in enumerate(text.split())
+        TimedWord(f" {word}", from_ms + i * each_ms, from_ms + (i + 1) * each_ms, sureness)
+        for i, word in enumerate(text.split())
     ]
 
 
@@ -26,6 +27,14 @@ def test_what_two_hypotheses_agree_on_is_kept_but_for_its_last_word() -> None:
     assert texts(agreement.update(said("Turn on the light."), 0, 2000)) == "Turn on the light."
     assert texts(agreement.kept) == "Turn on"  # "the." was the end of a sentence, a moment ago
     agreement.update(said("Turn on the light in"), 0, 2000)
+    assert texts(agreement.kept) == "Turn on the"
+
+
+def test_what_the_model_is_sure_of_needs_no_second_look() -> None:
+    agreement = Agreement()
+    agreement.update([*said("Turn on", sureness=SURE), *said("the light", 600, sureness=SURE - 0.01)], 0, 2000)
+    assert texts(agreement.kept) == "Turn"  # "on" is followed by a word that may be another
+    agreement.update(said("Turn on the light", sureness=SURE), 0, 2000)
     assert texts(agreement.kept) == "Turn on the"
 
 

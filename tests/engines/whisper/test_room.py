@@ -16,6 +16,10 @@ def test_room_is_what_is_left_of_the_models_time() -> None:
     assert load.room() == 0
 
 
+def test_workers_are_so_much_more_time() -> None:
+    assert Load(cost=0.099, workers=2).room() == 14
+
+
 def test_one_stream_fits_however_slow_the_model_is() -> None:
     load = Load(cost=3)
     assert load.room() == 1

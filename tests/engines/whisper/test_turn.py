@@ -45,6 +45,10 @@ def numbered(n: int) -> str:
     return " ".join(f"w{i}" for i in range(n))
 
 
+def loud(ms: int, level: int = 1000) -> Samples:
+    return np.full(ms * 16, level, np.int16)
+
+
 async def speech(*parts: int | Pause, step_ms: int = 100) -> AsyncGenerator[Samples | Pause, None]:
     """So many ms of audio, as it is spoken; pauses between."""
     for part in parts:
@@ -54,7 +58,7 @@ async def speech(*parts: int | Pause, step_ms: int = 100) -> AsyncGenerator[Samp
         for _ in range(part // step_ms):
             for _ in range(6):  # time for a pass
                 await asyncio.sleep(0)
-            yield np.zeros(step_ms * 16, np.int16)
+            yield loud(step_ms)
 
 
 async def follow(turn: WhisperTurn, audio: AsyncIterator[Samples | Pause]) -> list[Transcript]:
@@ -118,10 +122,10 @@ async def test_speech_after_a_pause_is_heard() -> None:
 
 
 async def test_a_slow_model_gives_interims_more_rarely() -> None:
-    fast, slow = Model(), Model(cost_s=0.5)
+    fast, slow = Model(), Model(cost_s=2)
     for model in (fast, slow):
         check(await follow(WhisperTurn(model.ask, EN), speech(10_000)))
-    assert len(slow.windows) <= 10_000 * DUTY / 500 + 2 < len(fast.windows) / 2
+    assert len(slow.windows) <= 10_000 * DUTY / 2000 + 2 < len(fast.windows) / 2
 
 
 async def test_without_interims_there_is_one_pass() -> None:
@@ -150,7 +154,7 @@ async def test_the_language_is_found_out_once() -> None:
 
 async def test_audio_that_fails_fails_the_turn() -> None:
     async def broken() -> AsyncGenerator[Samples | Pause, None]:
-        yield np.zeros(16000, np.int16)
+        yield loud(1000)
         raise RuntimeError("gone")
 
     with pytest.raises(RuntimeError, match="gone"):
@@ -164,7 +168,7 @@ async def test_closing_it_early_stops_reading() -> None:
         try:
             while True:
                 await asyncio.sleep(0)
-                yield np.zeros(1600, np.int16)
+                yield loud(100)
         finally:
             closed.set()
 
@@ -180,3 +184,62 @@ def test_a_language_the_model_does_not_know_is_refused() -> None:
     with pytest.raises(ValueError, match=r"language: 'fr' is not one of the model's: en, de"):
         hearing_of(SttOptions(language="fr"), ("en", "de"), "", 1, False)
     assert hearing_of(SttOptions(language="auto"), ("en",), "", 1, False).language == "en"
+
+
+async def test_silence_is_not_heard_again_and_again() -> None:
+    """Nothing was said since the last pass: the next one waits until something is."""
+
+    async def audio(*levels: int) -> AsyncGenerator[Samples | Pause, None]:
+        for level in levels:
+            for _ in range(20):
+                for _ in range(6):
+                    await asyncio.sleep(0)
+                yield loud(100, level)
+
+    passes = {}
+    for levels in ((4000, 4000), (4000, 100), (30, 4000), (30, 30)):
+        model = Model()
+        check(await follow(WhisperTurn(model.ask, EN), audio(*levels)))
+        passes[levels] = sum(urgency is Urgency.INTERIM for urgency, _ in model.windows)
+    assert passes[4000, 100] < passes[4000, 4000]  # the first 2 s, and one look at their end
+    assert passes[30, 4000] < passes[4000, 4000]
+    assert passes[30, 30] == 0
+
+
+async def test_a_recording_is_one_pass_that_lets_others_go_first() -> None:
+    model = Model()
+    hearing = hearing_of(SttOptions(language="en", live=False), ("en",), "", 5, False)
+    told = await follow(WhisperTurn(model.ask, hearing), speech(4000))
+    assert [each.text for each in told] == [numbered(10)]
+    assert [urgency for urgency, _ in model.windows] == [Urgency.FILE]
+
+
+async def test_interims_come_more_rarely_as_the_window_grows() -> None:
+    """All passes of a turn together cost at most 3.2 passes over the whole of it, whatever its length."""
+    for ms in (1500, 3000, 5000):
+        model = Model()
+        check(await follow(WhisperTurn(model.ask, EN), speech(ms)))
+        interims = [window.size for urgency, window in model.windows if urgency is Urgency.INTERIM]
+        gaps = np.diff(interims[:-1])  # the end may come while the last is under way
+        assert sorted(gaps) == list(gaps)
+        assert sum(interims) <= 2.2 * model.windows[-1][1].size
+
+
+async def test_interims_that_come_late_count_as_those_that_were_wanted() -> None:
+    """A model that is behind makes fewer passes, and must not seem to have time to spare because of it."""
+
+    class Busy(Model):
+        async def ask(self, urgency: Urgency, make: Callable[[], Window]) -> Hypothesis:
+            if urgency is Urgency.INTERIM:
+                for _ in range(150):
+                    await asyncio.sleep(0)
+            return await super().ask(urgency, make)
+
+    free, busy = Model(), Busy()
+    turns = {model: WhisperTurn(model.ask, EN) for model in (free, busy)}
+    for turn in turns.values():
+        check(await follow(turn, speech(10_000)))
+    assert len(busy.windows) < len(free.windows) / 2
+    assert turns[busy].busy_s < turns[free].busy_s / 2
+    assert turns[busy].wanted_s > 0.7 * turns[free].wanted_s
+    assert turns[free].wanted_s == pytest.approx(turns[free].busy_s, rel=0.3)

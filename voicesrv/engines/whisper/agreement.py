@@ -2,7 +2,8 @@
 
 A word is kept when two hypotheses in a row agree on it and on all before it ("local agreement",
 Liu, Spanakis and Niehues 2020, https://arxiv.org/abs/2005.11185), and another word follows it in
-both: the punctuation of the last word is a guess that the sentence ends there.
+both: the punctuation of the last word is a guess that the sentence ends there. A second look is not
+waited for where the model is as good as certain of the word and of the next one.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-EDGE_MS = 200
-"""A word that ends nearer than this to the end of the audio may be half said."""
+EDGE_MS = 100
+"""A word that ends nearer than this to the end of the audio may be half said. With 300, no fewer words are wrong."""
+SURE = 0.95
+"""Probability of a word, and of the one after it, from which one look is enough. With it words of the micro Whisper
+settle 0.25 s earlier, and as many of them are wrong: 4.0 % of 6,700 over growing windows, as of all with a follower."""
 _MARKS = re.compile(r"[\W_]+")
 
 
@@ -54,8 +59,11 @@ class Agreement:
         """
         rest = self._rest(words, from_ms)
         n_kept = 0
-        for word, before in zip(rest[:-1], self._before[:-1], strict=False):
-            if word.text != before.text or word.end_ms > until_ms - EDGE_MS:
+        agrees = True  # so far
+        for i, (word, next_word) in enumerate(pairwise(rest)):
+            agrees = agrees and i < len(self._before) - 1 and word.text == self._before[i].text
+            sure = min(word.confidence, next_word.confidence) >= SURE
+            if word.end_ms > until_ms - EDGE_MS or not (agrees or sure):
                 break
             n_kept += 1
         self.kept += rest[:n_kept]

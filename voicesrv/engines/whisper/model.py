@@ -1,7 +1,8 @@
-"""One Whisper on CTranslate2: batches of windows in, words with times out. Blocks; for one thread."""
+"""One Whisper on CTranslate2: batches of windows in, words with times out. Blocks; one thread a worker."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +20,11 @@ from voicesrv.engines.whisper.agreement import TimedWord
 
 MAX_WINDOW_S = 30
 """What Whisper's encoder takes at most."""
-TAIL_S = 0.5
-"""Silence behind the speech of a window that is cut short; without it the last word suffers."""
-STEP_S = 1.0
-"""Windows that are cut short are whole multiples of this, so that those of several streams fit in one batch."""
+TAIL_S = 0.7
+"""Silence behind the speech of a window that is cut short; without it the last word suffers. Word error rate of the
+micro Whisper, 200 unseen sentences, beam 5: 2.1 % with 0.3 s, 1.3 to 1.5 % from 0.5 s on."""
+STEP_S = 0.2
+"""Windows that are cut short are whole multiples of this."""
 _FRAMES_PER_S = 100
 _FRAMES_PER_POSITION = 2
 _MAX_TOKENS = 224
@@ -45,18 +47,29 @@ class Window:
     """1: greedy."""
     full: bool = False
     """Whether it is padded to ``MAX_WINDOW_S``, as the model was trained, or cut short."""
+    tail_s: float = TAIL_S
+    """Silence behind it where it is cut short, in seconds at least."""
 
     @property
     def n_frames(self) -> int:
         """Length in frames of 10 ms that the encoder is given."""
-        seconds = len(self.samples) / INPUT_RATE + TAIL_S
-        steps = int(np.ceil(seconds / STEP_S))
-        return int(MAX_WINDOW_S if self.full else min(steps * STEP_S, MAX_WINDOW_S)) * _FRAMES_PER_S
+        seconds = len(self.samples) / INPUT_RATE + self.tail_s
+        n_frames = math.ceil(seconds / STEP_S) * round(STEP_S * _FRAMES_PER_S)
+        return MAX_WINDOW_S * _FRAMES_PER_S if self.full else min(n_frames, MAX_WINDOW_S * _FRAMES_PER_S)
 
     @property
     def batch(self) -> Hashable:
-        """Windows that are equal in this can be transcribed together, with the same result as alone."""
-        return self.n_frames, self.language, self.hotwords, self.beam
+        """Windows that are equal in this can be transcribed together.
+
+        The shorter ones get more silence behind them, which changes next to nothing: of 200 unseen sentences of the
+        micro Whisper's, none to two came out differently with 0.5 to 1 s more (beam 1).
+        """
+        return self.full, self.language, self.hotwords, self.beam
+
+    @property
+    def size(self) -> int:
+        """What its cost grows with: its length."""
+        return self.n_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +95,23 @@ class WhisperModel:
         device: ``cpu``, ``cuda`` or ``auto``.
         compute_type: as CTranslate2 names them; ``default`` for what the model was saved as.
         threads: of one batch; 0 for CTranslate2's choice. Loading a model limits numpy's BLAS to one.
+        workers: batches at the same time, each from a thread of its own.
 
     Raises:
         RuntimeError, ValueError, OSError: it cannot be loaded (CTranslate2's own errors).
     """
 
-    def __init__(self, folder: str, device: str, compute_type: str, threads: int) -> None:
+    def __init__(self, folder: str, device: str, compute_type: str, threads: int, workers: int = 1) -> None:
         # Of two threads that multiply so little, one waits in a loop for the other: on two busy cores the features of
         # 4 s of audio took 17 ms, and take 3. Nothing else in this process multiplies more.
         ThreadpoolController().select(user_api="blas").limit(limits=1)
         self._whisper = FasterWhisper(
-            folder, device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
+            folder,
+            device=device,
+            compute_type=compute_type,
+            cpu_threads=threads,
+            num_workers=workers,
+            local_files_only=True,
         )
         self.multilingual: bool = self._whisper.model.is_multilingual
         self.languages: tuple[str, ...] = tuple(self._whisper.supported_languages)
@@ -102,12 +121,15 @@ class WhisperModel:
         """Transcribe windows that are equal in ``batch``; one hypothesis each, in order."""
         began = time.perf_counter()
         hypotheses = self._transcribe(windows)
-        cost_s = (time.perf_counter() - began) / len(windows)
-        return [replace(each, cost_s=cost_s) for each in hypotheses]
+        per_frame_s = (time.perf_counter() - began) / sum(window.size for window in windows)
+        return [
+            replace(each, cost_s=per_frame_s * window.size) for each, window in zip(hypotheses, windows, strict=True)
+        ]
 
     def _transcribe(self, windows: Sequence[Window]) -> list[Hypothesis]:
         first = windows[0]
-        encoded = self._whisper.encode(np.stack([self._features(window) for window in windows]))
+        n_frames = max(window.n_frames for window in windows)
+        encoded = self._whisper.encode(np.stack([self._features(window, n_frames) for window in windows]))
         if first.language or not self.multilingual:
             return self._decode(encoded, windows, first.language or "en", 1.0)
         told = [each[0] for each in self._whisper.model.detect_language(encoded)]
@@ -116,7 +138,7 @@ class WhisperModel:
             hypotheses = self._decode(encoded, windows, languages[0][0], 1.0)
         else:
             hypotheses = [
-                self._decode(self._whisper.encode(self._features(window)), [window], language, 1.0)[0]
+                self._decode(self._whisper.encode(self._features(window, n_frames)), [window], language, 1.0)[0]
                 for window, (language, _) in zip(windows, languages, strict=True)
             ]
         return [
@@ -124,12 +146,12 @@ class WhisperModel:
             for each, (language, probability) in zip(hypotheses, languages, strict=True)
         ]
 
-    def _features(self, window: Window) -> NDArray[np.float32]:
+    def _features(self, window: Window, n_frames: int) -> NDArray[np.float32]:
         """Log mel spectrogram of a window and the silence behind it, float32 of shape ``(n_mels, n_frames)``."""
-        audio = np.zeros(window.n_frames * INPUT_RATE // _FRAMES_PER_S, np.float32)
+        audio = np.zeros(n_frames * INPUT_RATE // _FRAMES_PER_S, np.float32)
         n = min(len(window.samples), len(audio))
         np.multiply(window.samples[:n], 1 / 32768, out=audio[:n], casting="unsafe")
-        features: NDArray[np.float32] = self._whisper.feature_extractor(audio)[:, : window.n_frames]
+        features: NDArray[np.float32] = self._whisper.feature_extractor(audio)[:, :n_frames]
         return features
 
     def _decode(
@@ -150,8 +172,8 @@ class WhisperModel:
             suppress_tokens=[],
         )
         tokens = [[t for t in each.sequences_ids[0] if t < tokenizer.eot] for each in results]
-        n_frames = [min(len(w.samples) * _FRAMES_PER_S // INPUT_RATE + 1, w.n_frames) for w in windows]
-        aligned = self._align(tokenizer, encoded, tokens, n_frames)
+        n_spoken = [min(len(w.samples) * _FRAMES_PER_S // INPUT_RATE + 1, w.n_frames) for w in windows]
+        aligned = self._align(tokenizer, encoded, tokens, n_spoken)
         hypotheses = []
         for window, result, said, timed in zip(windows, results, tokens, aligned, strict=True):
             # CTranslate2 divides by the length, and counts the end token in neither.

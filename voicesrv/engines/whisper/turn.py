@@ -11,7 +11,7 @@ import numpy as np
 from voicesrv.audio.pcm import INPUT_RATE, Samples
 from voicesrv.engines.base import Pause, SttOptions, Transcript
 from voicesrv.engines.whisper.agreement import Agreement, TimedWord
-from voicesrv.engines.whisper.model import Hypothesis, Window
+from voicesrv.engines.whisper.model import TAIL_S, Hypothesis, Window
 from voicesrv.engines.whisper.scheduler import Urgency
 from voicesrv.events import Word
 
@@ -22,8 +22,22 @@ LONGEST_MS = 25_000
 SETTLE_BACK_MS = 1000
 AFTER_PAUSE_MS = 300
 """Audio after a pause that is taken for silence: the end then needs no pass of its own."""
+EVERY_MS = 500
+"""Speech between two interims at least, where windows are short: each hears its window from the start again."""
+PACE_MS = 600
+"""And this times the root of a window's seconds, its tail included: of all paces that cost as much, the one after which
+words wait least. So all passes of a sentence together cost 2.4 times one pass over it (docs/performance.md)."""
+FULL_EVERY_MS = 1000
+"""Speech between two interims at least, where each costs as much as 30 s."""
 DUTY = 0.4
 """Share of its time that a model may be busy with one turn's interims: where a pass is slow, they come more rarely."""
+INTERIM_TAIL_S = 0.3
+"""Silence behind an interim's window. After so little a sentence seems to go on; after 0.5 s the micro Whisper puts a
+full stop, and takes it back in the next. The last word may suffer, but it waits for another look."""
+QUIET_RMS = 50
+"""Audio below this (-56 dB of full scale) is silence."""
+QUIET_SHARE = 1 / 16
+"""So is what is this much quieter than the loudest block of the turn (-24 dB)."""
 MIN_MS = 300
 """Less speech than this is not looked at before the end of the turn."""
 SURE_LANGUAGE = 0.6
@@ -46,6 +60,8 @@ class Hearing:
     full_windows: bool
     interim: bool
     every_ms: int
+    live: bool
+    """False for a file: it goes after all that is spoken now."""
 
 
 class WhisperTurn:
@@ -72,8 +88,12 @@ class WhisperTurn:
         self._failure: BaseException | None = None
         self._heard_until = 0  # samples of the turn that the last interim or settled transcript covers
         self._wait_ms = float(hearing.every_ms)  # audio between two interims
+        self._loudest = 0.0  # root mean square of a block
+        self._said_more = False  # since the last pass began
         self.busy_s = 0.0
         """What the model has spent on it."""
+        self.wanted_s = 0.0
+        """What the model would have spent on it, had no interim come late."""
 
     async def follow(self, audio: AsyncIterator[Samples | Pause]) -> AsyncGenerator[Transcript, None]:
         """Yield transcripts until the final one; see ``Stt.transcribe``."""
@@ -86,7 +106,7 @@ class WhisperTurn:
                 elif self._ended:
                     yield await self._final()
                     return
-                elif self._hearing.interim and self._unheard_ms() >= self._wait_ms:
+                elif self._hearing.interim and self._said_more and self._unheard_ms() >= self._wait_ms:
                     transcript = await self._interim()
                     if transcript is not None:
                         yield transcript
@@ -109,11 +129,17 @@ class WhisperTurn:
                 else:
                     self._audio.append(block)
                     self._n += len(block)
+                    self._said_more = self._said_more or not self._is_quiet(block)
                 self._news.set()
         except Exception as error:
             self._failure = error
         self._ended = True
         self._news.set()
+
+    def _is_quiet(self, block: Samples) -> bool:
+        level = float(np.sqrt(np.mean(np.square(block, dtype=np.float32)))) if len(block) else 0.0
+        self._loudest = max(self._loudest, level)
+        return level < max(QUIET_RMS, QUIET_SHARE * self._loudest)
 
     @property
     def audio_s(self) -> float:
@@ -135,7 +161,7 @@ class WhisperTurn:
             return 0
         return (self._position - self._heard_until) // _PER_MS
 
-    def _window(self, until: int, beam: int) -> Window:
+    def _window(self, until: int, beam: int, tail_s: float = TAIL_S) -> Window:
         """The window up to a place in the turn, in samples."""
         samples = self._audio[0] if len(self._audio) == 1 else np.concatenate(self._audio or [np.zeros(0, np.int16)])
         self._audio = [samples]
@@ -146,6 +172,7 @@ class WhisperTurn:
             self._hearing.hotwords,
             beam,
             self._hearing.full_windows,
+            tail_s,
         )
 
     def _trim(self, to_ms: int) -> None:
@@ -167,7 +194,8 @@ class WhisperTurn:
         def make() -> Window:
             nonlocal until
             until = min(self._position, (self._from_ms + LONGEST_MS) * _PER_MS)
-            return self._window(until, beam=1)
+            self._said_more = False
+            return self._window(until, 1, INTERIM_TAIL_S)
 
         asking = asyncio.ensure_future(self._ask(Urgency.INTERIM, make))
         try:
@@ -183,8 +211,12 @@ class WhisperTurn:
             hypothesis = asking.result()
         finally:
             asking.cancel()  # what has not begun is not done
+        late = max(1.0, (until - self._heard_until) / (self._wait_ms * _PER_MS))
+        self.wanted_s += hypothesis.cost_s * (late - 1)
         self._heard_until = until
-        self._wait_ms = max(self._hearing.every_ms, hypothesis.cost_s * 1000 / DUTY)
+        window_s = (until / _PER_MS - self._from_ms) / 1000 + INTERIM_TAIL_S
+        pace_ms = 0.0 if self._hearing.full_windows else PACE_MS * window_s**0.5
+        self._wait_ms = max(self._hearing.every_ms, pace_ms, hypothesis.cost_s * 1000 / DUTY)
         self._take(hypothesis)
         until_ms = until // _PER_MS
         words = self._agreement.update(hypothesis.words, self._from_ms, until_ms)
@@ -230,7 +262,8 @@ class WhisperTurn:
         return hypothesis, self._agreement.preview(hypothesis.words, self._from_ms)
 
     async def _pass(self, until: int) -> Hypothesis:
-        hypothesis = await self._ask(Urgency.FINAL, lambda: self._window(until, self._hearing.final_beam))
+        urgency = Urgency.FINAL if self._hearing.live else Urgency.FILE
+        hypothesis = await self._ask(urgency, lambda: self._window(until, self._hearing.final_beam))
         self._take(hypothesis)
         return hypothesis
 
@@ -244,6 +277,7 @@ class WhisperTurn:
     def _take(self, hypothesis: Hypothesis) -> None:
         """Count what a pass has cost, and learn the language from it."""
         self.busy_s += hypothesis.cost_s
+        self.wanted_s += hypothesis.cost_s
         sure = hypothesis.language_confidence >= SURE_LANGUAGE and self._position >= SURE_LANGUAGE_MS * _PER_MS
         if not self._language and sure:
             self._language = hypothesis.language
@@ -284,4 +318,5 @@ def hearing_of(options: SttOptions, languages: Sequence[str], hotwords: str, fin
     elif code not in languages:
         raise ValueError(f"language: {options.language[:64]!r} is not one of the model's: {', '.join(languages)}")
     terms = ", ".join(filter(None, (hotwords, *options.keyterms)))
-    return Hearing(code, terms, final_beam, full, options.interim, options.interim_every_ms)
+    every_ms = max(options.interim_every_ms, FULL_EVERY_MS if full else EVERY_MS)
+    return Hearing(code, terms, final_beam, full, options.interim and options.live, every_ms, options.live)
