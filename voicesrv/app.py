@@ -149,7 +149,12 @@ def create_app(settings: Settings, *, keeps: bool = True, certificate: Certifica
         settings.host,
     )
     defaults = Options(
-        stt=settings.stt, llm=settings.llm, tts=settings.tts, voice=settings.voice, language=settings.language
+        # Several engines that stand in for one another are no name that a client could give: ``auto`` leads to them.
+        stt=AUTO if "," in settings.stt else settings.stt,
+        llm=settings.llm,
+        tts=AUTO if "," in settings.tts else settings.tts,
+        voice=settings.voice,
+        language=settings.language,
     )
     native = NativeEndpoint(hub, access.admit, defaults, _connection_options(settings))
 

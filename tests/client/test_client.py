@@ -110,6 +110,8 @@ async def test_a_token_is_fetched_for_each_connection() -> None:
 
     async def token() -> str:
         given.append(f"token-{len(given)}")
+        if len(given) == 2:
+            raise OSError("the network is down")
         return given[-1]
 
     async def drops(peer: Peer) -> None:
@@ -125,7 +127,31 @@ async def test_a_token_is_fetched_for_each_connection() -> None:
     upkeep = Upkeep(jitter=lambda: 0.0)
     async with scripted(drops, ends) as url, VoiceClient(url, token=token, upkeep=upkeep) as client:
         assert [type(event) async for event in client] == [Ready, Ready]
-    assert seen == ["Bearer token-0", "Bearer token-1"]
+    assert seen == ["Bearer token-0", "Bearer token-2"]
+
+
+async def test_a_token_that_cannot_be_made_ends_the_conversation() -> None:
+    given: list[str] = []
+
+    async def token() -> str:
+        given.append("token")
+        if len(given) > 1:
+            raise KeyError("nobody is logged in")
+        return "token"
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async with scripted(drops) as url:
+        client = VoiceClient(url, token=token, upkeep=Upkeep(jitter=lambda: 0.0))
+        await client.__aenter__()
+        with pytest.raises(KeyError, match="logged in"):
+            async for _ in client:
+                pass
+        with pytest.raises(Closed):  # not kept waiting for a connection that nobody makes
+            await client.send_text("hello")
+        await client.__aexit__(None, None, None)
 
 
 async def test_a_microphone_and_what_is_played_are_told_until_the_end() -> None:

@@ -225,6 +225,28 @@ async def test_begins_anew_where_state_is_lost() -> None:
     ]
 
 
+async def test_one_wait_that_is_named_later_takes_the_place_of_two() -> None:
+    """As on the server: a new conversation is to have what the lost one had."""
+    queries: list[dict[str, str]] = []
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        await peer.hear_command()
+        await peer.socket.close(4007)
+
+    async def new(peer: Peer) -> None:
+        queries.append(peer.query)
+        await peer.ready()
+        await peer.socket.close(1000)
+
+    async with scripted(drops, new) as url:
+        link = Link(url, None, {"endpointing_ms": 300, "endpointing_max_ms": 2000}, upkeep())
+        await link.open()
+        await link.configure({"endpointing_ms": 500})
+        await rest(link)
+    assert queries == [{"endpointing_ms": "500"}]
+
+
 async def test_asks_again_to_finish_after_a_drop() -> None:
     async def drops(peer: Peer) -> None:
         await peer.ready()

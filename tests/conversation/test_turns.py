@@ -182,6 +182,27 @@ async def test_the_wait_is_that_of_the_last_words() -> None:
         await user.out.get(TurnEnded)
 
 
+async def test_other_options_in_a_pause_leave_the_wait_to_the_words() -> None:
+    async with stage() as it:
+        it.stt.texts = ["a coffee and"]
+        user = await it.join()
+        user.speak(600)
+        user.pause(200)
+        await asyncio.sleep(1)
+        user.pause(300)
+
+        async def configure(**changes: object) -> None:
+            await user.seat.reconfigure(user.out, changed(user.seat.participant.options, changes))
+
+        await configure(instructions="Be brief.")
+        user.pause(500)
+        await asyncio.sleep(1)
+        assert not user.out.of(TurnEnded)
+        await configure(endpointing_max_ms=1100)
+        user.pause(100)
+        assert (await user.out.get(TurnEnded)).cause is EndCause.SILENCE
+
+
 async def test_a_reply_is_prepared_once_the_silence_is_long_enough_though_the_words_came_before() -> None:
     async with stage() as it:
         user = await it.join(endpointing_ms=400, endpointing_max_ms=1200, eager_ms=300, interim=False)

@@ -12,6 +12,7 @@ import pytest
 
 from voicesrv.audio.pcm import OUTPUT_RATE
 from voicesrv.conversation.user_turn import UserTurn
+from voicesrv.engines import failover
 from voicesrv.engines.base import Pause, Samples, Speech, SttCapabilities, SttOptions, Transcript, TtsOptions
 from voicesrv.engines.failover import REST_S, SttFailover, TtsFailover
 from voicesrv.errors import EngineError, EngineUnavailable
@@ -87,7 +88,7 @@ async def test_the_first_that_can_be_had_works() -> None:
         shelf.out = {"a"}
         assert (await heard(stt), stt.name) == ("b", "b")
         shelf.out = set()
-        assert await heard(stt) == "a"  # it could not be had, but was never lost
+        assert await heard(stt) == "b"  # what could not be had is not asked for each time anew
 
 
 async def test_none_is_refused_with_all_that_is_wrong() -> None:
@@ -110,6 +111,23 @@ async def test_one_that_was_lost_rests_and_comes_back(monkeypatch: pytest.Monkey
         later = loop.time() + REST_S
         monkeypatch.setattr(loop, "time", lambda: later)
         assert await heard(stt) == "a"
+
+
+async def test_one_that_takes_long_to_open_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failover, "OPEN_WITHIN_S", 0.01)
+    shelf = Shelf(Recogniser("a"), Recogniser("b"))
+    shelf.out = {"a"}
+
+    async def get(name: str) -> Recogniser:
+        if name == "a" and not shelf.out:
+            await asyncio.Event().wait()
+        return await shelf.stt(name)
+
+    async with SttFailover(["a", "b"], get) as stt:
+        shelf.out = set()
+        stt._rests_until["a"] = 0.0
+        assert await heard(stt) == "b"
+        assert stt._rests_until["a"] > 0
 
 
 async def test_where_all_rest_the_one_works_that_was_lost_first() -> None:
@@ -159,6 +177,24 @@ async def test_one_that_is_left_in_mid_turn_does_not_rest() -> None:
         async with aclosing(stt.transcribe(audio(SECOND, SECOND), SttOptions())) as transcripts:
             await anext(transcripts)
         assert await heard(stt) == "a"
+
+
+async def test_what_any_of_them_can_do_may_be_asked_for() -> None:
+    shelf = Shelf(Recogniser("a"), Recogniser("b", ["en", "de"]))
+    async with SttFailover(["a", "b"], shelf.stt) as stt:
+        assert [*stt.capabilities.languages] == ["*"]  # nobody knows yet what b can do
+        await heard(stt, "de")
+        assert [*stt.capabilities.languages] == ["en", "de"]
+        await heard(stt, "en")
+        assert [*stt.capabilities.languages] == ["en", "de"]
+    shelf = Shelf(Synthesiser("a", voices=("amy",)), Synthesiser("b", voices=("en-us",)))
+    shelf.out = {"a"}
+    async with TtsFailover(["a", "b"], shelf.tts) as tts:
+        assert [*tts.capabilities.voices] == []
+        shelf.out = {"b"}
+        tts._rests_until["a"] = 0.0
+        await spoken(tts)
+        assert [*tts.capabilities.voices] == ["en-us", "amy"]
 
 
 async def test_one_that_does_not_know_the_language_is_passed_over() -> None:

@@ -299,6 +299,7 @@ class Conversation:
         """Put other options in force; an open turn keeps its recogniser."""
         participant.setup = setup
         self._turns.notice_all(participant, participant.listener.configure(setup.options))
+        self._turns.wait_anew(participant)
         if setup.options.mode == "speak":  # no more audio is heard: nothing else would end its turn
             self._turns.end(participant, EndCause.FINALIZE)
         self.answer(participant, Configured(setup.options.public()))

@@ -24,13 +24,14 @@ class Ending(enum.IntEnum):
     FINISHED = 0
     """With a sentence's full stop."""
     UNKNOWN = 1
-    """Neither words nor punctuation tell."""
+    """Neither words nor punctuation tell, or they tell different things."""
     OPEN = 2
     """In the midst: after "and", a comma, a hesitation, an item of a list, digits or letters one by one."""
 
 
-_ASKING = "?？؟"
-_ENDS = f".!{_ASKING}{FULL_STOPS}"
+_SURE = "?？؟!！"
+"""No recogniser writes these for want of a better sign."""
+_ENDS = f".{_SURE}{FULL_STOPS}"
 _TRAILING = ("...", "…", "—", "–", "-", ",", ";", ":", *COMMAS)
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "km", "yue"})
@@ -47,8 +48,8 @@ def _words(*lines: str) -> frozenset[str]:
 _DANGLING = {
     "en": _words(
         "and or but nor because although though unless until while whereas if whether the a an my your our their",
-        "its of into onto than as from with every very um uh er erm uhm hmm mm i'm you're we're they're he's she's",
-        "it's i've we've you've i'd we'd i'll we'll gonna wanna let's which whose also plus",
+        "its of than as every very um uh er erm uhm hmm mm i'm you're we're they're he's she's",
+        "it's i've we've you've i'd we'd i'll we'll gonna wanna let's plus",
     ),
     "de": _words(
         "und oder aber denn weil obwohl dass ob wenn während bis sondern der das dem den des ein eine einen einem",
@@ -112,18 +113,20 @@ def ending(text: str, language: str) -> Ending:
     bare = text.rstrip().rstrip(CLOSERS)
     if not bare:
         return Ending.UNKNOWN
-    if bare[-1] in _ASKING:
+    if bare[-1] in _SURE:
         return Ending.FINISHED
     if bare.endswith(_TRAILING):
         return Ending.OPEN
     code = primary_language(language)
     if code not in _SPACELESS:
         words = [word.replace("’", "'") for word in _WORD.findall(bare.lower())]
-        if words and (
-            words[-1] in _DANGLING.get(code, frozenset())
-            or _is_spelling(words, _DIGITS.get(code, frozenset()))
-            or _is_listing(bare, _LISTING.get(code, frozenset()))
-        ):
+        stopped = bare[-1] in _ENDS
+        # "Plan A." and "I B M." are sentences; "turn left and." is what a recogniser makes of a speaker who stopped.
+        if words and words[-1] in _DANGLING.get(code, frozenset()) and not (stopped and len(words[-1]) == 1):
+            return Ending.OPEN
+        if _is_spelling(words, _DIGITS.get(code, frozenset())):
+            return Ending.UNKNOWN if stopped else Ending.OPEN
+        if not stopped and _is_listing(bare, _LISTING.get(code, frozenset())):
             return Ending.OPEN
     return Ending.FINISHED if bare[-1] in _ENDS else Ending.UNKNOWN
 
@@ -159,7 +162,7 @@ def _is_spelling(words: list[str], digits: frozenset[str]) -> bool:
 
 def _is_listing(text: str, conjunctions: frozenset[str]) -> bool:
     """Whether the text ends in items parted by commas, of which none was announced as the last."""
-    last_sentence = re.split(rf"[{re.escape(_ENDS)}]\s+", text.rstrip(_ENDS))[-1]
+    last_sentence = re.split(rf"[{re.escape(_ENDS)}]\s+", text)[-1]
     items = re.split(rf"[,{COMMAS}]\s*", last_sentence)
     if len(items) < 3:
         return False

@@ -120,6 +120,11 @@ class Turns:
             turn.settled = transcript
             self._prepare(participant, turn)
 
+    def wait_anew(self, participant: Participant) -> None:
+        """Other options are in force: judge the wait of the open turn again, by what is known of it."""
+        if participant.turns and participant.listener.speaking:
+            self._wait(participant, participant.turns[-1].turn.last)
+
     def _wait(self, participant: Participant, transcript: Transcript) -> None:
         """Have the silence that ends the turn fit what was said."""
         options = participant.options

@@ -63,7 +63,8 @@ class UserTurn:
         self._text = StableText()
         self._origin_ms = audio_from_ms
         self._shown = ("", 0)
-        self._last = Transcript(text="", confidence=0.0)
+        self.last = Transcript(text="", confidence=0.0)
+        """What was understood last."""
         self._deadline: asyncio.Timeout | None = None  # of the attempt that is under way
 
     def pause(self) -> None:
@@ -103,7 +104,7 @@ class UserTurn:
                 logger.warning("turn %d: %s failed: %s", self.number, self._stt.name, error)
                 break
         self.failed = True
-        return replace(self._last, is_final=True)
+        return replace(self.last, is_final=True)
 
     async def _attempt(self) -> Transcript:
         deadline = self._deadline = asyncio.timeout(None)
@@ -116,10 +117,10 @@ class UserTurn:
                 if self.audio.closed:
                     self._set_deadline()
                 async for transcript in transcripts:
-                    self._last = self._settled(transcript)
+                    self.last = self._settled(transcript)
                     if transcript.is_final:
-                        return self._last
-                    self._on_transcript(self, self._last)
+                        return self.last
+                    self._on_transcript(self, self.last)
         except TimeoutError:
             if not deadline.expired():
                 raise

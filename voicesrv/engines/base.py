@@ -162,7 +162,8 @@ class Stt(Engine, Protocol):
         Args:
             audio: blocks of int16 mono samples of any length at ``capabilities.sample_rate``. A
                 ``PAUSE`` asks for a settled transcript of all audio before it, soon; more audio
-                may follow, or the end, and then a final one is due at once.
+                may follow, or the end, and then a final one is due at once. One that is not answered
+                before the next is not answered at all.
             options: see ``SttOptions``.
 
         Raises:

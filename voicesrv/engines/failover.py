@@ -33,7 +33,9 @@ from voicesrv.engines.base import (
 from voicesrv.errors import EngineUnavailable
 
 REST_S = 30.0
-"""For so long an engine that was lost goes last; a worker that died is replaced in far less."""
+"""For so long an engine that was lost or could not be had goes last; a worker that died is replaced in far less."""
+OPEN_WITHIN_S = 2.0
+"""An engine that is to stand in, or to come back, gets so long to open before the next is asked; it goes on opening."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class _Failover(Generic[EngineT]):
         self._get = get
         self._rests_until = dict.fromkeys(names, 0.0)
         self._engine: EngineT | None = None
+        self._seen: dict[str, EngineT] = {}  # by name: all that were open at some time
         self.name = self._names[0]
         """Of the engine that works now."""
 
@@ -81,22 +84,30 @@ class _Failover(Generic[EngineT]):
         failures: list[str] = []
         for name in sorted(self._names, key=lambda name: max(now, self._rests_until[name])):
             try:
-                engine = await self._get(name)
-            except EngineUnavailable as error:
-                failures.append(str(error))
+                async with asyncio.timeout(None if self._engine is None else OPEN_WITHIN_S):
+                    engine = await self._get(name)
+            except (EngineUnavailable, TimeoutError) as error:
+                self._rest(name)
+                failures.append(str(error) or f"{name} is still being opened")
                 continue
+            self._seen[name] = engine
             if fits(engine):
                 if self._engine is not None and self._engine is not engine:
                     logger.warning("%s takes over from %s", engine.name, self._engine.name)
                 self._engine = engine
                 self.name = engine.name
-                self._takes_over(engine)
+                self._takes_over(engine)  # also for the same one: another may have been opened
                 return name, engine
             failures.append(f"{name} does not fit what is asked")
         raise EngineUnavailable("; ".join(failures))
 
     def _takes_over(self, engine: EngineT) -> None:
         """Called with the engine that works from here on."""
+
+    @property
+    def _all_seen(self) -> bool:
+        """Whether it is known what each of the engines can do."""
+        return len(self._seen) == len(self._names)
 
     def _rest(self, name: str) -> None:
         self._rests_until[name] = asyncio.get_running_loop().time() + REST_S
@@ -106,10 +117,11 @@ class SttFailover(_Failover[Stt]):
     """Recognisers by preference; see ``Stt``."""
 
     capabilities = SttCapabilities()
-    """Of the one that works now."""
+    """Of the one that works now, in the languages of all: any, while one of them was never opened."""
 
     def _takes_over(self, engine: Stt) -> None:
-        self.capabilities = engine.capabilities
+        languages = {language: None for each in self._seen.values() for language in each.capabilities.languages}
+        self.capabilities = replace(engine.capabilities, languages=tuple(languages) if self._all_seen else ("*",))
 
     async def transcribe(
         self, audio: AsyncIterator[Samples | Pause], options: SttOptions
@@ -141,10 +153,13 @@ class TtsFailover(_Failover[Tts]):
     """Synthesisers by preference, all at one rate; see ``Tts``."""
 
     capabilities = TtsCapabilities(OUTPUT_RATE)
-    """Of the one that works now, but for the rate."""
+    """Of the one that works now, with the voices of all: none are listed, and any may be named, while one of them was
+    never opened."""
 
     def _takes_over(self, engine: Tts) -> None:
-        self.capabilities = replace(engine.capabilities, sample_rate=OUTPUT_RATE)
+        voices = {voice: None for each in self._seen.values() for voice in each.capabilities.voices}
+        voices = voices if self._all_seen else {}
+        self.capabilities = replace(engine.capabilities, sample_rate=OUTPUT_RATE, voices=tuple(voices))
 
     async def synthesize(self, text: str, options: TtsOptions) -> AsyncGenerator[Speech, None]:
         """See ``Tts.synthesize``; one that is lost before its first piece is not noticed outside."""

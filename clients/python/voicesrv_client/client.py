@@ -55,7 +55,8 @@ class VoiceClient:
         Args:
             url: such as ``http://127.0.0.1:8000``; ``https``, ``ws`` and ``wss`` too.
             token: an API key, sent in a header; or an async function that gives a short-lived token, which is
-                called for each connection. What it raises is raised by entering or iterating.
+                called for each connection. What it raises is raised by entering or iterating, but that an
+                ``OSError`` counts as a server out of reach: on the way back it is tried again.
             conversation: the id of one to join; None begins a new one.
             ssl: whom to trust at ``https`` and ``wss``, such as ``tls.trusting("cert.pem")`` for a server with
                 a self-signed certificate; None trusts whom this system trusts.

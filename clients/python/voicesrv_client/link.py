@@ -172,6 +172,8 @@ class Link:
         await self.send({"type": "configure", **changes})
 
     def _remember(self, changes: Mapping[str, Any]) -> None:
+        if changes.get("endpointing_ms") is not None:  # alone, it means one wait, whatever was asked for before
+            self._options.pop("endpointing_max_ms", None)
         for name, value in changes.items():
             if value is not None:
                 (self._not_in_query if name in NOT_IN_QUERY else self._options)[name] = value
@@ -292,7 +294,13 @@ class Link:
         return {"conversation": self.conversation, "resume": self._resume, **self._incoming.resume_query()}
 
     async def _open(self, query: Mapping[str, object]) -> Ready:
-        token = await self._token() if callable(self._token) else self._token
+        try:
+            token = await self._token() if callable(self._token) else self._token
+        except OSError as error:  # a network that is down is so for both
+            raise Unreachable(f"no token could be had: {error}") from error
+        except Exception:
+            self._end(Closed(1006))  # whoever waits to send is told
+            raise
         url = build_url(self._url, {**self._options, **query})
         connection, ready = await Connection.open(url, token, self._trust)
         if "resume" in query:

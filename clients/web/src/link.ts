@@ -182,6 +182,7 @@ export class Link {
   /** Change settings, and remember them for a new conversation. */
   configure(changes: Settings): void {
     const { instructions, tools, ...query } = changes;
+    if (query.endpointing_ms !== undefined) delete this.#query.endpointing_max_ms; // alone, it means one wait
     Object.assign(this.#query, query);
     Object.assign(this.#notInQuery, defined({ instructions, tools }));
     this.send({ type: "configure", ...changes });

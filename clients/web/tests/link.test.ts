@@ -231,8 +231,10 @@ describe("a drop", () => {
     ["the server forgot", 4007, "state_lost"],
     ["the server restarted and knows nothing", 4504, "not_found"],
   ])("of which %s leads to a new conversation", async (_, code, reason) => {
-    const { link, world, told, socket } = await connected({ settings: { instructions: "Be brief." } });
-    link.configure({ language: "de" });
+    const { link, world, told, socket } = await connected({
+      settings: { instructions: "Be brief.", endpointing_max_ms: 2000 },
+    });
+    link.configure({ language: "de", endpointing_ms: 500 }); // one wait, so the longest is forgotten
     link.sendAudio(samples(0, 320));
     socket.say("clear", { seq: 9, reply: 3 });
     socket.drop();
@@ -240,7 +242,7 @@ describe("a drop", () => {
     second.say("error", { code: reason, message: "gone", fatal: true });
     second.drop(code, reason);
     const third = await world.socket(2);
-    expect(third.query).toEqual({ refuse: "socket", language: "de" });
+    expect(third.query).toEqual({ refuse: "socket", language: "de", endpointing_ms: "500" });
     third.ready({ conversation: "c2", seq: 1 });
     await settled();
     expect(third.audio).toEqual([]); // it belongs to a turn that nobody knows

@@ -114,6 +114,35 @@ async def test_a_pause_is_answered_and_the_end_after_it_needs_no_pass() -> None:
     assert sum(urgency is Urgency.FINAL for urgency, _ in model.windows) == 1
 
 
+async def test_an_answer_that_comes_after_the_next_pause_is_left_out() -> None:
+    """Whoever asked would take it for the answer to the newer one."""
+    model, gate = Model(), asyncio.Event()
+    begun = asyncio.Event()
+
+    async def slow(urgency: Urgency, make: Callable[[], Window]) -> Hypothesis:
+        hypothesis = await model.ask(urgency, make)
+        if urgency is Urgency.FINAL and not begun.is_set():
+            begun.set()
+            await gate.wait()
+        return hypothesis
+
+    async def audio() -> AsyncGenerator[Samples | Pause, None]:
+        yield loud(1200)
+        yield PAUSE
+        await begun.wait()
+        yield loud(1200)
+        yield PAUSE
+        gate.set()
+        while sum(urgency is Urgency.FINAL for urgency, _ in model.windows) < 2:
+            await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    told = await follow(WhisperTurn(slow, EN), audio())
+    assert [each.text for each in told if each.settled] == [numbered(6)]
+    assert told[-1].text == numbered(6)
+
+
 async def test_speech_after_a_pause_is_heard() -> None:
     model = Model()
     told = await follow(WhisperTurn(model.ask, EN), speech(2000, PAUSE, 2000, PAUSE, 100))

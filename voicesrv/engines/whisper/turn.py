@@ -102,7 +102,9 @@ class WhisperTurn:
             while True:
                 if self._pause_at is not None:
                     at, self._pause_at = self._pause_at, None
-                    yield self._answer(at) or await self._settle(at)
+                    answer = self._answer(at) or await self._settle(at)
+                    if self._pause_at is None:  # else a newer pause asks, and would take this for its answer
+                        yield answer
                 elif self._ended:
                     yield await self._final()
                     return
