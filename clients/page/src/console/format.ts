@@ -1,0 +1,30 @@
+/** Numbers as operators read them. Pure. */
+
+/** Seconds as a duration of one turn. */
+export function milliseconds(seconds: number | null): string {
+  if (seconds === null) return "–";
+  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(2)} s`;
+}
+
+/** How long something has been, in its two largest units. */
+export function uptime(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const units: [string, number][] = [
+    ["d", Math.floor(whole / 86_400)],
+    ["h", Math.floor(whole / 3600) % 24],
+    ["min", Math.floor(whole / 60) % 60],
+    ["s", whole % 60],
+  ];
+  const first = units.findIndex(([, n]) => n > 0);
+  const from = first < 0 ? units.length - 1 : first;
+  return units
+    .slice(from, from + 2)
+    .map(([unit, n]) => `${n} ${unit}`)
+    .join(" ");
+}
+
+/** @param thing what is counted, one of it; nothing for the number alone. */
+export function count(n: number, thing = ""): string {
+  const number = n.toLocaleString("en");
+  return thing === "" ? number : `${number} ${thing}${n === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,239 @@
+/** One conversation after another: the client, what was said in it, and what became of both. */
+
+import { VoiceClient, type VoiceClientEventMap, VoiceError } from "@voicesrv/web";
+import type { Server, ServerError } from "../shared/server.js";
+import type { Problem } from "./advice.js";
+import { type Preferences, settingsOf } from "./choices.js";
+import { type Change, Conversation } from "./conversation.js";
+import type { Saved } from "./saved.js";
+import { Stopwatch } from "./stopwatch.js";
+
+/** What a talk tells the page. */
+export interface TalkHooks {
+  changed(changes: Change[]): void;
+  /** Connection, microphone, phase or what sounds: look again. */
+  moved(): void;
+  level(rms: number): void;
+  failed(problem: Problem): void;
+  /** Of these things all is well. */
+  well(what: "connection" | "microphone" | "sound" | "answer"): void;
+  /** Changed settings are in force. */
+  configured(): void;
+  /** A turn or a reply is as it will stay. */
+  settled(speaker: "You" | "Reply", text: string): void;
+}
+
+const SETTLING = ["ready", "turn.start", "turn.resume", "transcript", "turn.end", "reply.start", "reply.text"] as const;
+const CONVERSING = [...SETTLING, "words", "reply.end"] as const;
+
+/** Holds the one client that is in use. */
+export class Talk {
+  client: VoiceClient;
+  conversation = new Conversation();
+  held = false;
+  readonly #server: Server;
+  readonly #hooks: TalkHooks;
+  readonly #preferences: () => Preferences;
+  #stopwatch = new Stopwatch();
+  #refusal: ServerError | null = null; // why there was no token
+
+  /**
+   * @param preferences read whenever a conversation begins.
+   * @param join the id of a conversation of somebody else's.
+   */
+  constructor(server: Server, preferences: () => Preferences, hooks: TalkHooks, join?: string) {
+    this.#server = server;
+    this.#preferences = preferences;
+    this.#hooks = hooks;
+    this.client = this.#made(join === undefined ? {} : { conversation: join });
+  }
+
+  /** Go on where a page that is gone stopped. */
+  resume({ conversation, session }: Saved): void {
+    this.conversation = conversation;
+    this.client = this.#made({ session });
+    this.#hooks.changed(conversation.items.map((item) => ({ type: "put", item })));
+  }
+
+  /** Hang up, and have the next begin with nothing. */
+  async anew(): Promise<void> {
+    const old = this.client;
+    this.client = this.#made({});
+    const gone = this.conversation.items.map((item) => ({ type: "drop", item }) as const);
+    this.conversation = new Conversation();
+    this.#hooks.changed(gone);
+    this.#hooks.moved();
+    await old.disconnect();
+  }
+
+  /** Connect where there is no connection. Says itself what failed. */
+  async connect(): Promise<boolean> {
+    const { client } = this;
+    if (client.state === "connected") return true;
+    try {
+      await client.connect();
+      return true;
+    } catch (error) {
+      this.#failed(error as VoiceError, client);
+      return false;
+    }
+  }
+
+  async startMicrophone(): Promise<boolean> {
+    const { microphone } = this.#preferences();
+    const { client } = this;
+    try {
+      // The permission is asked for at once, in the click.
+      await Promise.all([
+        client.startMicrophone(microphone === "" ? {} : { deviceId: microphone }),
+        client.state === "idle" && client.connect(),
+      ]);
+      return true;
+    } catch (error) {
+      this.#failed(error as VoiceError, client);
+      return false;
+    }
+  }
+
+  /** Ask once more for sound where the browser blocked it. */
+  async startSpeaker(): Promise<void> {
+    const { client } = this;
+    await client.startSpeaker().catch((error: VoiceError) => this.#failed(error, client));
+  }
+
+  /** Say why there is neither microphone nor sound before anybody asks for it. */
+  explainInsecure(): void {
+    this.#failed(new VoiceError("insecure_context"), this.client);
+  }
+
+  async toggleMicrophone(): Promise<void> {
+    if (this.client.microphone.state === "off") await this.startMicrophone();
+    else this.client.stopMicrophone();
+  }
+
+  /** Push to talk: the button is down. */
+  async press(): Promise<void> {
+    this.held = true;
+    this.#hooks.moved();
+    const isOn = this.client.microphone.state === "on" || (await this.startMicrophone());
+    if (!isOn) this.held = false;
+    else if (this.held) this.client.startTalking();
+    this.#hooks.moved();
+  }
+
+  async release(): Promise<void> {
+    this.held = false;
+    this.#hooks.moved();
+    if (this.client.microphone.state === "on" && !this.client.muted) await this.client.stopTalking();
+  }
+
+  /** @returns whether it was sent. */
+  async type(text: string): Promise<boolean> {
+    if (!(await this.connect())) return false;
+    this.#stopwatch.typed(performance.now());
+    this.client.sendText(text);
+    return true;
+  }
+
+  #made(options: Pick<ConstructorParameters<typeof VoiceClient>[0] & object, "conversation" | "session">): VoiceClient {
+    const preferences = this.#preferences();
+    const client = new VoiceClient({
+      url: this.#server.url("ws").href,
+      token: () => this.#token(),
+      settings: settingsOf(preferences),
+      pushToTalk: preferences.pushToTalk,
+      ...options,
+    });
+    this.#stopwatch = new Stopwatch();
+    this.#listen(client);
+    return client;
+  }
+
+  async #token(): Promise<string | undefined> {
+    this.#refusal = null;
+    return this.#server.token().catch((error: ServerError) => {
+      this.#refusal = error;
+      throw error;
+    });
+  }
+
+  #listen(client: VoiceClient): void {
+    const on = <K extends keyof VoiceClientEventMap>(
+      type: K,
+      listener: (detail: VoiceClientEventMap[K]["detail"]) => void,
+    ): void =>
+      client.addEventListener(type, ({ detail }) => {
+        if (client === this.client) listener(detail as VoiceClientEventMap[K]["detail"]); // one that hangs up is past
+      });
+    const hooks = this.#hooks;
+    for (const type of CONVERSING) on(type, (event) => hooks.changed(this.conversation.apply(event)));
+    on("ready", () => hooks.well("connection"));
+    on("turn.end", ({ text }) => {
+      if (text !== "") hooks.settled("You", text);
+      hooks.well("answer");
+    });
+    on("reply.end", ({ text, heard, cause, reply }) => {
+      hooks.settled("Reply", cause === "complete" ? text : heard);
+      this.#stopwatch.forget(reply);
+    });
+    on("configured", () => hooks.configured());
+    on("state", () => hooks.moved());
+    on("phase", () => hooks.moved());
+    on("microphone", ({ state }) => {
+      if (state === "on") hooks.well("microphone");
+      hooks.moved();
+    });
+    on("level", ({ rms }) => hooks.level(rms));
+    on("speaker", ({ state }) => {
+      if (state === "blocked") hooks.failed(BLOCKED);
+      else hooks.well("sound");
+    });
+    on("error", (error) => {
+      // Its scripts come from the server: without a connection that is the fault, and the first reply opens it again.
+      if (error.code !== "audio" || client.state === "connected") this.#failed(error, client);
+    });
+    on("warning", ({ code, message }) => hooks.failed({ ...BLOCKED, code, message, detail: message }));
+    this.#time(on);
+  }
+
+  #time(
+    on: <K extends keyof VoiceClientEventMap>(
+      type: K,
+      listener: (detail: VoiceClientEventMap[K]["detail"]) => void,
+    ) => void,
+  ): void {
+    const stopwatch = this.#stopwatch;
+    on("reply.start", ({ reply, turn }) => stopwatch.begins(reply, turn));
+    on("reply.text", ({ reply }) => stopwatch.text(reply, performance.now()));
+    on("audio", ({ reply }) => stopwatch.audio(reply, performance.now()));
+    on("latency", (latency) => stopwatch.latency(latency));
+    on("playing", ({ reply, playing }) => {
+      if (playing) this.#sounds(reply);
+      else this.conversation.forgetWords(reply);
+      this.#hooks.moved();
+    });
+  }
+
+  #sounds(number: number): void {
+    const playedMs = this.client.playedMs(number) ?? 0;
+    // Before the first sample is at the ear, what is known is how long it will take.
+    const aheadMs = playedMs > 0 ? -playedMs : this.client.stats.output_latency_ms;
+    const stages = this.#stopwatch.heard(number, performance.now() + aheadMs);
+    const reply = this.conversation.reply(number);
+    if (reply === undefined || stages.length === 0) return;
+    reply.stages = stages;
+    this.#hooks.changed([{ type: "put", item: reply }]);
+  }
+
+  #failed(error: VoiceError, client: VoiceClient): void {
+    if (client !== this.client) return; // one that was left
+    const refusal = error.code === "token" ? this.#refusal : null;
+    const { code, message, retryAfterMs } = refusal ?? error;
+    const connection =
+      client.state === "connected" ? "connected" : client.state === "idle" || error.fatal ? "over" : "trying";
+    this.#hooks.failed({ code, message, detail: refusal?.message ?? error.detail, retryAfterMs, connection });
+    this.#hooks.moved();
+  }
+}
+
+const BLOCKED: Problem = { code: "blocked", message: "", detail: "", retryAfterMs: null, connection: "connected" };

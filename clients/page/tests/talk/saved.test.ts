@@ -1,0 +1,59 @@
+import { beforeEach, expect, test } from "vitest";
+import { Conversation } from "../../src/talk/conversation.js";
+import { save, takeSaved } from "../../src/talk/saved.js";
+
+/** A storage that may be full. */
+class Store implements Storage {
+  readonly kept = new Map<string, string>();
+  capacity = Number.POSITIVE_INFINITY;
+  get length(): number {
+    return this.kept.size;
+  }
+  clear = () => this.kept.clear();
+  key = (n: number) => [...this.kept.keys()][n] ?? null;
+  getItem = (name: string) => this.kept.get(name) ?? null;
+  removeItem = (name: string) => void this.kept.delete(name);
+  setItem(name: string, value: string): void {
+    if (value.length > this.capacity) throw new DOMException("full", "QuotaExceededError");
+    this.kept.set(name, value);
+  }
+}
+
+const SESSION = { conversation: "cv_1", resume: "token", after: 7 };
+let storage: Store;
+let conversation: Conversation;
+
+beforeEach(() => {
+  storage = new Store();
+  conversation = new Conversation();
+  conversation.id = "cv_1";
+  conversation.remark("A remark.");
+});
+
+test("what was put away is taken once", () => {
+  save(storage, { conversation, session: SESSION, listening: true });
+  const taken = takeSaved(storage);
+  expect(taken).toMatchObject({ session: SESSION, listening: true });
+  expect(taken?.conversation.id).toBe("cv_1");
+  expect(taken?.conversation.items).toEqual(conversation.items);
+  expect(takeSaved(storage)).toBeNull();
+});
+
+test("where there is no room the conversation goes on without what was said", () => {
+  for (let n = 0; n < 100; n++) conversation.remark("Another remark.");
+  storage.capacity = 500;
+  save(storage, { conversation, session: SESSION, listening: false });
+  expect(takeSaved(storage)?.conversation.items).toEqual([]);
+});
+
+test("where there is no room at all nothing is kept, and nothing breaks", () => {
+  storage.capacity = 10;
+  save(storage, { conversation, session: SESSION, listening: false });
+  expect(storage.length).toBe(0);
+  expect(takeSaved(storage)).toBeNull();
+});
+
+test.each(["", "{", "null", "7", '{"format":0}'])("rubbish is nothing: %s", (text) => {
+  storage.setItem("voicesrv.conversation", text);
+  expect(takeSaved(storage)).toBeNull();
+});
