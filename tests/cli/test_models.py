@@ -274,7 +274,14 @@ def test_verify_path_and_rm(place: Place) -> None:
     assert list((place.folder / "whisper").iterdir()) == []
     gone = place.run("rm", "whisper:micro")
     assert gone.code == 1 and "whisper:micro is not here" in gone.err
-    assert place.run("rm", "whisper:../../x").code == 2
+
+
+@pytest.mark.parametrize("name", ["whisper:../../x", "whisper:.", "piper:..", "whisper:", "."])
+def test_only_models_are_deleted(place: Place, name: str) -> None:
+    shutil.copytree(WHISPER, place.folder / "whisper" / "mine")
+    done = place.run("rm", "--", name)
+    assert done.code == 2 and "names no model" in done.err
+    assert (place.folder / "whisper" / "mine" / "model.bin").is_file()
 
 
 # --- the first run of scripts/serve -----------------------------------------------------------------
@@ -305,7 +312,9 @@ def test_the_first_run_without_a_network_is_short_and_the_last(place: Place) -> 
 def test_the_first_run_ends_with_the_server_and_goes_on_with_the_next(place: Place, hub: Hub) -> None:
     hub.holds.clear()
     server = (
-        "import subprocess, sys; subprocess.Popen(sys.argv[1:]); sys.stdin.read()"  # ends as the test closes its stdin
+        "import os, subprocess, sys;"
+        " subprocess.Popen([*sys.argv[1:], '--beside', str(os.getpid())]);"
+        " sys.stdin.read()"  # ends as the test closes its stdin
     )
     command = [sys.executable, "-c", server, sys.executable, "-c", MAIN, str(place.catalogue), "models", "first-run"]
     with subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_the_pair_of_the_language(pulled: list[str], tmp_path: Path) -> None:
     assert pulled == ["whisper:tiny", "piper:de_DE-thorsten-medium"]
     begin(None, language="de")
     assert len(pulled) == 2, "once"
+
+
+def test_nothing_is_begun_where_the_server_has_ended_already(pulled: list[str], tmp_path: Path) -> None:
+    begin(None, beside=os.getpid())  # which is not the parent, as of an orphan
+    assert pulled == [] and not (tmp_path / ".first-run").exists(), "the next server is for it"
+    begin(None, beside=os.getppid())
+    assert len(pulled) == 2
 
 
 def test_settings_of_a_file_count(pulled: list[str], tmp_path: Path) -> None:

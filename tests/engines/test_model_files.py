@@ -36,6 +36,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("name", [".", "..", "../whisper", ".hidden", "-rf", "a b", "small\n", "a\0b"])
+def test_what_is_no_name_lies_nowhere(folder: Path, name: str) -> None:
+    with pytest.raises(EngineUnavailable, match="is no name of a model"):
+        model_files.place("whisper", name)
+
+
+def test_folders_whose_names_are_none_are_taken_by_path_alone(folder: Path) -> None:
+    put(folder, "whisper:my model", "piper:.voice")
+    assert list(model_files.whisper_models()) == ["base.en", "small"] and model_files.piper_voices() == {}
+    assert model_files.find("whisper", f"{folder}/whisper/my model").name == "my model"
+
+
 def test_names_and_paths(folder: Path) -> None:
     assert list(model_files.whisper_models()) == ["base.en", "small"], "what is not whole is not there for auto"
     assert model_files.find("whisper", "small") == folder / "whisper" / "small"

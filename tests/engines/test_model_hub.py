@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_a_fetch_goes_on_where_the_part_ends(hub: Hub, tmp_path: Path, have: int
     assert sum(fetched(model_hub.ask(MODEL, WEIGHTS), part)) == len(DATA) - have
     assert part.read_bytes() == DATA
     assert hub.ranges() == ([] if have == len(DATA) else [f"bytes={have}-" if have else ""])
+
+
+def test_no_more_is_taken_than_the_hub_said(hub: Hub, tmp_path: Path) -> None:
+    remote = replace(model_hub.ask(MODEL, WEIGHTS), size=1000)
+    part = tmp_path / "part"
+    with pytest.raises(EngineUnavailable, match=r"more comes of model\.bin than the 1000 bytes") as caught:
+        fetched(remote, part)
+    assert not isinstance(caught.value, HubUnreachable)
+    assert part.read_bytes() == b"" and len(hub.ranges()) == 1
 
 
 def test_a_connection_that_brings_nothing_is_tried_a_few_times(hub: Hub, tmp_path: Path) -> None:

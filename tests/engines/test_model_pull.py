@@ -75,6 +75,13 @@ def test_what_is_here_and_broken_is_replaced(hub: Hub, tmp_path: Path) -> None:
     assert (tmp_path / "whisper" / "micro" / "model.bin").read_bytes() == WEIGHTS
 
 
+def test_another_size_than_the_catalogues_is_refused_before_it_is_fetched(hub: Hub) -> None:
+    other = replace(MODEL, files=(replace(FILES[0], size=3), *FILES[1:]))
+    with pytest.raises(EngineUnavailable, match=r"offers another config\.json .* 2 bytes, not 3"):
+        model_pull.pull(other, Told())
+    assert all(method == "HEAD" for method, _, _ in hub.asked)
+
+
 def test_another_file_than_the_catalogues_is_refused_before_it_is_fetched(hub: Hub) -> None:
     other = replace(MODEL, files=(*FILES[:2], replace(FILES[2], sha256="0" * 64)))
     with pytest.raises(EngineUnavailable, match=r"whisper:micro: the hub offers another model\.bin"):

@@ -206,6 +206,14 @@ def test_a_url_is_read() -> None:
     assert parse_query({"instructions": "x", "tools": "x"}, Options()).options == Options()  # not from a URL
 
 
+@pytest.mark.parametrize(
+    ("query", "on_socket"), [({}, False), ({"refuse": "http"}, False), ({"refuse": "socket"}, True)]
+)
+def test_where_a_refusal_is_told(query: dict[str, str], on_socket: bool) -> None:
+    parse_query(query, Options())
+    assert native.is_told_on_socket(query) is on_socket
+
+
 def test_a_resume_is_read() -> None:
     query = {"conversation": "cv_1", "resume": "t-1", "after": "17"}
     assert parse_query(query, Options()) == Connect(Options(), "cv_1", "t-1", 17)
@@ -224,6 +232,7 @@ def test_a_resume_is_read() -> None:
         *(({"conversation": each}, "conversation: ") for each in ("", "a b", "../x", "x" * 65, "é", "'--")),
         *(({"conversation": "c", "resume": each}, "resume: ") for each in ("", "a b", "x" * 65)),
         ({"resume": "t"}, "conversation: '' is missing"),
+        *(({"refuse": each}, f"refuse: '{each}' is not one of http, socket") for each in ("maybe", "")),
         *(({"after": each}, "after: ") for each in ("", "-1", "1.5", "x", "9" * 20, "1e3", " 1")),
         *(({"audio_reply": each, "audio_ms": "1"}, "audio_reply: ") for each in ("0", "-1", "x", "")),
         *(({"audio_reply": "1", "audio_ms": each}, "audio_ms: ") for each in ("-1", "x", "")),

@@ -31,7 +31,8 @@ class Clone:
         self.folder, self.root, self.bin = folder, folder / "clone", folder / "bin"
         self.bin.mkdir()
         (self.root / "scripts").mkdir(parents=True)
-        shutil.copy(ROOT / "scripts" / "pages", self.root / "scripts" / "pages")
+        for script in ("environment", "pages"):
+            shutil.copy(ROOT / "scripts" / script, self.root / "scripts" / script)
         for tool in TOOLS:
             path = shutil.which(tool)
             assert path is not None, tool
@@ -66,16 +67,20 @@ class Clone:
         """Run it as scripts/serve does; give npm's calls and what was said. It never fails."""
         calls = self.folder / "calls"
         calls.unlink(missing_ok=True)
-        done = subprocess.run(
-            [self.bin / "bash", "-euo", "pipefail", "-c", "source scripts/pages; prepare_pages; echo served"],
+        done = self.run("prepare_pages; echo served", **environment)
+        assert (done.returncode, done.stdout) == (0, "served\n"), done.stderr
+        return (calls.read_text().splitlines() if calls.exists() else []), done.stderr
+
+    def run(self, commands: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        sourced = "source scripts/environment; source scripts/pages"
+        return subprocess.run(
+            [self.bin / "bash", "-euo", "pipefail", "-c", f"{sourced}; {commands}"],
             env={"PATH": str(self.bin), "TMPDIR": str(self.folder), **environment},
             cwd=self.root,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert (done.returncode, done.stdout) == (0, "served\n"), done.stderr
-        return (calls.read_text().splitlines() if calls.exists() else []), done.stderr
 
 
 @pytest.fixture
@@ -130,7 +135,7 @@ def test_one_page_that_is_missing_is_built(clone: Clone) -> None:
     assert clone.prepare()[0] == ["npm run build"]
 
 
-@pytest.mark.parametrize("version", [None, "v18.20.1", "v20.18.3", "v9.99.0"])
+@pytest.mark.parametrize("version", [None, "v18.20.1", "v20.18.3", "v9.99.0", "", "v", "error: libnode.so.115"])
 def test_without_node_it_says_so_in_a_line_and_goes_on(clone: Clone, version: str | None) -> None:
     if version is not None:
         clone.put_node(version)
@@ -150,6 +155,15 @@ def test_without_a_network_it_says_what_was_missing_and_goes_on(clone: Clone) ->
     calls, said = clone.prepare(OFFLINE="1")
     assert calls == ["npm ci --no-audit --no-fund"]
     assert "npm error network" in said and "the server runs without it" in said
+    assert "needs the network (or a mirror" in said
+
+
+def test_checks_and_tests_end_with_a_sentence_where_packages_cannot_be_installed(clone: Clone) -> None:
+    clone.put_node()
+    done = clone.run("is_node_new_enough; install_packages; echo checked", OFFLINE="1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the packages of clients/ could not be installed; what was missing is above" in done.stderr.splitlines()[-1]
+    assert clone.run("install_packages; echo checked").stdout == "checked\n"
 
 
 def test_who_wants_no_downloads_gets_none(clone: Clone) -> None:

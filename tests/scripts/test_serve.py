@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +39,37 @@ def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
                 pytest.fail("the server did not start: " + "".join(said))
         finally:
             process.kill()
+
+
+FAKE_VOICESRV = """#!/usr/bin/env bash
+echo "$$: $*" >>"$CALLS"
+"""
+
+
+def test_the_first_download_is_told_who_becomes_the_server(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT / "scripts", clone / "scripts")
+    shutil.copy(ROOT / "pyproject.toml", clone)
+    programs = clone / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(sys.executable)
+    (programs / "voicesrv").write_text(FAKE_VOICESRV)
+    (programs / "voicesrv").chmod(0o755)
+    stamp = subprocess.run(
+        ["cksum"], input=(ROOT / "pyproject.toml").read_bytes(), capture_output=True, check=True
+    ).stdout
+    for extra in ("embedded", "piper"):
+        (clone / ".venv" / f".voicesrv-{extra}").write_bytes(stamp)
+
+    calls = tmp_path / "calls"
+    environment = os.environ | {"CALLS": str(calls), "VOICESRV_MODELS": str(tmp_path), "VOICESRV_PULL": "1"}
+    with subprocess.Popen(
+        [clone / "scripts" / "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE
+    ) as serve:
+        serve.communicate(timeout=30)  # to the end of the last that holds its stdout
+    download, server = sorted(calls.read_text().splitlines(), key=lambda line: " serve " in line)
+    assert server == f"{serve.pid}: serve --port 0"
+    assert download.endswith(f": models first-run --beside {serve.pid} --port 0")
 
 
 def test_a_conversation(server: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ import ipaddress
 import os
 import ssl
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -14,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from voicesrv.errors import ConfigError
+from voicesrv.transport import certificates
 from voicesrv.transport.certificates import given, self_signed
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -61,7 +65,7 @@ def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
     assert permissions(made.key) == 0o600
     assert made.public is not None and b"PRIVATE" not in made.public.read_bytes()
     assert read(made.public) == read(made.file)
-    assert sorted(each.name for each in made.file.parent.iterdir()) == ["certificate.crt", "self-signed.pem"]
+    assert sorted(each.name for each in made.file.parent.iterdir()) == [".lock", "certificate.crt", "self-signed.pem"]
 
 
 def test_its_fingerprint_is_written_as_browsers_do(tmp_path: Path) -> None:
@@ -113,6 +117,54 @@ def test_it_is_made_anew_where_it_will_not_do(tmp_path: Path, names: tuple[str, 
     second.context()
 
 
+def test_a_laptop_has_one_for_the_networks_that_it_goes_between(tmp_path: Path) -> None:
+    home, office = ("laptop", "10.0.0.5", "fd00::7"), ("laptop", "laptop.office.example", "192.168.1.7")
+    self_signed(tmp_path, home, NOW)
+    both = self_signed(tmp_path, office, NOW)
+    assert set(both.names) == {"localhost", "127.0.0.1", "::1", "laptop", *home[:2], *office}
+    assert self_signed(tmp_path, home, NOW) == both
+    assert self_signed(tmp_path, office, NOW) == both
+
+
+def test_networks_where_it_was_long_ago_are_forgotten(tmp_path: Path) -> None:
+    for i in range(30):
+        made = self_signed(tmp_path, ["laptop", f"host-{i}.example", f"10.0.0.{i}"], NOW)
+    assert len(made.names) == len(("localhost", "127.0.0.1", "::1", "laptop", "host-29", "10.0.0.29")) + 16
+    assert {"10.0.0.29", "10.0.0.28", "host-28.example"} <= set(made.names)
+    assert not {"10.0.0.3", "host-3.example"} & set(made.names)
+
+
+def test_what_is_not_trusted_any_more_hands_nothing_on(tmp_path: Path) -> None:
+    self_signed(tmp_path, ["old.example"], NOW)
+    assert "old.example" not in self_signed(tmp_path, ["new.example"], NOW + 370 * DAY).names
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing is locked")
+def test_servers_that_start_at_once_take_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both look before either has made one."""
+    kept, make = certificates._kept, certificates._make
+    both_looked, looked = threading.Barrier(2), threading.local()
+    made = []
+
+    def look(*of: Any) -> x509.Certificate | None:
+        found = kept(*of)
+        if not hasattr(looked, "once"):
+            looked.once = True
+            both_looked.wait(10)
+        return found
+
+    def count(*of: Any) -> Any:
+        made.append(of)
+        return make(*of)
+
+    monkeypatch.setattr(certificates, "_kept", look)
+    monkeypatch.setattr(certificates, "_make", count)
+    with ThreadPoolExecutor(2) as servers:
+        first, second = servers.map(lambda _: self_signed(tmp_path, NAMES, NOW), range(2))
+    assert first == second and len(made) == 1
+    assert first.public is not None and read(first.public) == read(first.file)
+
+
 def test_one_whose_key_others_could_read_is_not_trusted_any_more(tmp_path: Path) -> None:
     first = self_signed(tmp_path, NAMES, NOW)
     first.file.chmod(0o640)
@@ -155,7 +207,7 @@ def test_what_fails_half_way_leaves_no_key_behind(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(ConfigError, match="No space left"):
         self_signed(tmp_path, NAMES, NOW)
-    assert list(tmp_path.iterdir()) == []
+    assert [each.name for each in tmp_path.iterdir()] == [".lock"]
 
 
 # --- given ---------------------------------------------------------------------------------------

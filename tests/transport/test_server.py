@@ -111,6 +111,7 @@ async def test_an_error_of_the_body_passes_and_the_app_still_ends() -> None:
 async def test_draining_comes_first_and_newcomers_are_refused() -> None:
     app = EchoApp()
     answers: dict[str, Any] = {}
+    told: list[Any] = []
 
     async def drain() -> None:
         async with connected(at) as late:
@@ -119,6 +120,8 @@ async def test_draining_comes_first_and_newcomers_are_refused() -> None:
             answers["ready"] = await late.request("GET /readyz HTTP/1.1")
         async with connected(at) as late:
             answers["socket"] = await late.upgrade("/ws")
+        async with upgraded(at, "/ws?refuse=socket") as late:
+            told.append((await late.message(), await late.close()))
         (await app.wires.get()).cut(4001, "goodbye")
 
     async with running(draining(app, drain)) as at:
@@ -127,6 +130,8 @@ async def test_draining_comes_first_and_newcomers_are_refused() -> None:
     for name in ("ready", "socket"):
         assert (answers[name].status, answers[name].json()["code"]) == (503, "shutting_down")
         assert answers[name].headers["retry-after"] == "5"
+    ((error, close),) = told
+    assert (error["code"], error["retry_after_ms"], close) == ("shutting_down", 5000, (1012, "shutting_down"))
     assert await client == (4001, "goodbye")
 
 

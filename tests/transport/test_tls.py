@@ -130,17 +130,69 @@ async def test_what_only_looks_like_tls_ends_at_once(
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
-async def test_beginnings_are_bounded(
+def dropped(what: str) -> float:
+    return float(metrics.DROPS.labels(what)._value.get())
+
+
+async def test_handshakes_are_bounded(
     certificate: Certificate, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tls, "_MAX_HANDSHAKES", 1)
-    before = metrics.DROPS.labels("tls_handshake")._value.get()
+    before = dropped("tls_handshake")
     async with running(EchoApp(), options(certificate)) as url:
-        async with connected(url), connected(url) as second:
-            assert await second.end() == b""
-        async with connected(url, trust=trust) as later:  # the first has gone
+        async with connected(url) as first, connected(url) as second:
+            first.send(HELLO_BEGINS)
+            second.send(HELLO_BEGINS)
+            ends = [asyncio.create_task(each.end()) for each in (first, second)]
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            assert [each.result() for each in done] == [b""]
+            for each in ends:
+                each.cancel()
+        async with connected(url, trust=trust) as later:  # the others have gone
             assert (await later.request()).status == 200
-    assert metrics.DROPS.labels("tls_handshake")._value.get() == before + 1
+    assert dropped("tls_handshake") == before + 1
+
+
+async def test_the_silent_keep_nobody_out(
+    certificate: Certificate, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "_MAX_HANDSHAKES", 1)
+    before = dropped("tls_silent")
+    async with (
+        running(EchoApp(), options(certificate, max_connections=3)) as url,
+        connected(url) as oldest,
+        connected(url) as second,
+        connected(url) as third,
+    ):
+        async with connected(url, trust=trust) as speaks:
+            assert (await speaks.request()).status == 200
+            assert await oldest.end() == b""
+        for each in (second, third):  # they have waited, and are as welcome as ever
+            assert (await each.request("GET /healthz HTTP/1.1")).status == 200
+    assert dropped("tls_silent") == before + 1
+
+
+async def test_the_silent_give_their_sockets_to_newcomers(
+    certificate: Certificate, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, asyncio.SelectorEventLoop):
+        pytest.skip("uvloop's methods cannot be replaced")
+    accept, n_tries = loop.sock_accept, 0
+
+    async def sock_accept(listening: socket.socket) -> Any:
+        nonlocal n_tries
+        n_tries += 1
+        if n_tries == 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return await accept(listening)
+
+    monkeypatch.setattr(loop, "sock_accept", sock_accept)
+    async with running(EchoApp(), options(certificate)) as url, connected(url) as silent:
+        assert await silent.end() == b""
+        async with connected(url, trust=trust) as client:
+            assert (await client.request()).status == 200
+    assert "no connection can be accepted" not in caplog.text
 
 
 async def test_a_server_without_sockets_left_goes_on_when_there_are_some(
@@ -185,6 +237,13 @@ async def test_a_page_asked_for_over_http_is_moved(certificate: Certificate, pat
         assert "x" not in answer.headers
 
 
+@pytest.mark.parametrize("path", ["*.evil.example/", "*@evil.example/"])
+async def test_nobody_is_moved_by_what_is_no_path(certificate: Certificate, path: str) -> None:
+    async with running(EchoApp(), options(certificate)) as url, connected(url) as client:
+        client.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert b" 400 " in (await client.end()).partition(b"\r\n")[0]
+
+
 @pytest.mark.parametrize("host", ["evil/..", "a b", "a@b", "[::1", ""])
 async def test_nobody_is_moved_to_what_is_no_host(certificate: Certificate, host: str) -> None:
     async with running(EchoApp(), options(certificate)) as url, connected(url) as client:
@@ -203,6 +262,9 @@ async def test_other_requests_and_sockets_are_told(certificate: Certificate) -> 
             answer = await client.upgrade("/ws")
             assert answer.status == 400
             assert "wss://" in answer.json()["message"]
+        async with upgraded(url, "/ws?refuse=socket") as client:
+            assert "wss://" in (await client.message())["message"]
+            assert await client.close() == (1008, "bad_parameter")
     assert not app.asked.is_set()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -260,13 +259,13 @@ def _here(name: str) -> tuple[str, str]:
         ClientError: it can be neither.
     """
     from voicesrv.engines.model_catalogue import ENGINES, named
-    from voicesrv.engines.model_files import on_disk
+    from voicesrv.engines.model_files import is_name, on_disk
     from voicesrv.errors import ClientError, Code
 
     engine, colon, short = name.partition(":")
-    if "/" in name or os.sep in name or ".." in name:
-        raise ClientError(Code.NOT_FOUND, f"{name[:200]!r} is a path; models are named, such as whisper:base.en")
-    if colon and engine in ENGINES and short:
+    if not is_name(short if colon else name):
+        raise ClientError(Code.NOT_FOUND, f"{name[:200]!r} names no model; they are named such as whisper:base.en")
+    if colon and engine in ENGINES:
         return engine, short
     for each in ENGINES:
         if not colon and name in on_disk(each):
@@ -286,9 +285,10 @@ def first_run(
     tts: str | None = None,
     language: str | None = None,
     config: ConfigFile = None,
+    beside: Annotated[int | None, typer.Option(help="Process id of the server, with which it ends.")] = None,
 ) -> None:
     """For scripts/serve, with the arguments of ``serve``: download the recommended pair, once, beside the server."""
     from voicesrv.cli.models_first_run import begin
 
     if not {"-h", "--help"} & set(context.args):
-        begin(config, stt=stt, tts=tts, language=language)
+        begin(config, beside, stt=stt, tts=tts, language=language)

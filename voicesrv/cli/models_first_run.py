@@ -26,11 +26,13 @@ _MARK = ".first-run"
 _BEFORE = "voicesrv models: "
 
 
-def begin(config: Path | None, **flags: str | None) -> None:
+def begin(config: Path | None, beside: int | None = None, **flags: str | None) -> None:
     """Download what the settings leave to ``auto`` and no model is there for.
 
     Args:
         config: the settings file, where a flag named one.
+        beside: process id of the server, whose child this is; the download ends with it, however that ends. It may
+            have ended already: this process takes a second to start. None: it ends with nobody.
         flags: ``stt``, ``tts`` and ``language`` as the server is given them.
     """
     mark = models_folder() / _MARK
@@ -39,10 +41,13 @@ def begin(config: Path | None, **flags: str | None) -> None:
     except ConfigError:
         return  # the server tells
     lacking = [model for model in recommended(this_machine(), settings.language) if _lacks(model, settings)]
-    if not lacking or mark.exists():
+
+    def is_wanted() -> bool:
+        return beside is None or os.getppid() == beside  # an orphan gets another parent
+
+    if not lacking or mark.exists() or not is_wanted():
         return
-    parent = os.getppid()
-    show = Lines(_BEFORE, is_wanted=lambda: os.getppid() == parent)  # it ends with the server, however that ends
+    show = Lines(_BEFORE, is_wanted)
     try:
         show.say(
             f"getting {' and '.join(map(str, lacking))} ({megabytes(sum(model.size for model in lacking))}) for you"

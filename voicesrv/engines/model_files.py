@@ -13,6 +13,7 @@ from voicesrv.errors import EngineUnavailable
 
 WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json")
 """What the folder of a Whisper model has at least."""
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _VOICE = re.compile(r"(?P<language>[a-z]{2,3})_(?P<region>[A-Z]{2})-")
 """How the name of a piper voice begins."""
 _UNKNOWN = len(catalogue())
@@ -27,15 +28,25 @@ def models_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "voicesrv" / "models"
 
 
+def is_name(text: str) -> bool:
+    """Whether a model can be named so: a letter or digit, then letters, digits, ``.``, ``_``, ``+`` and ``-``.
+
+    So a name never leads out of its engine's folder, nor to that itself; what lies there under another name is no
+    model, but can be given by its path.
+    """
+    return _NAME.fullmatch(text) is not None
+
+
 def whisper_models() -> dict[str, Path]:
     """The whole Whisper models on this machine by name, each a folder in CTranslate2's format."""
     folders = sorted(path.parent for path in models_folder().glob("whisper/*/model.bin"))
-    return {folder.name: folder for folder in folders if not _lacking(folder)}
+    return {folder.name: folder for folder in folders if is_name(folder.name) and not _lacking(folder)}
 
 
 def piper_voices() -> dict[str, Path]:
     """The whole piper voices on this machine by name, each an ``.onnx`` file beside its ``.onnx.json``."""
-    return {path.stem: path for path in sorted(models_folder().glob("piper/*.onnx")) if not _lacking(path)}
+    paths = sorted(models_folder().glob("piper/*.onnx"))
+    return {path.stem: path for path in paths if is_name(path.stem) and not _lacking(path)}
 
 
 _ON_DISK: Mapping[str, Callable[[], dict[str, Path]]] = {"whisper": whisper_models, "piper": piper_voices}
@@ -52,7 +63,13 @@ def installed(engine: str) -> bool:
 
 
 def place(engine: str, name: str) -> Path:
-    """Where a model lies, or would: a folder for Whisper, an ``.onnx`` file for piper."""
+    """Where a model lies, or would: a folder for Whisper, an ``.onnx`` file for piper.
+
+    Raises:
+        EngineUnavailable: no model can be named so.
+    """
+    if not is_name(name):
+        raise EngineUnavailable(f"{engine}: {name[:64]!r} is no name of a model")
     return models_folder() / engine / (f"{name}.onnx" if engine == "piper" else name)
 
 
@@ -106,8 +123,7 @@ def find(engine: str, name: str) -> Path:
             raise EngineUnavailable(f"{engine}: there is no {name[:200]!r}")
         return _whole(engine, path)
     name = name or preferred(engine)
-    path = place(engine, name)
-    if name and path.exists():
+    if name and (path := place(engine, name)).exists():
         return _whole(engine, path)
     raise EngineUnavailable(f"{engine}: {_missing(engine, name)}")
 

@@ -93,7 +93,8 @@ def ask(model: Model, file: HubFile, timeout_s: float = TIMEOUT_S) -> Remote:
 def fetch(model: Model, file: HubFile, remote: Remote, part: Path, count: Callable[[int], None]) -> None:
     """Fetch a file; go on where ``part`` ends, also when the connection breaks.
 
-    What has come stays in ``part`` whatever happens, Ctrl-C included.
+    What has come stays in ``part`` whatever happens, Ctrl-C included; but for a file that is longer than the hub said,
+    of which no byte can be believed.
 
     Args:
         model: whose file it is.
@@ -104,7 +105,7 @@ def fetch(model: Model, file: HubFile, remote: Remote, part: Path, count: Callab
 
     Raises:
         HubUnreachable: the connection broke, and nothing came in ``TRIES`` more.
-        EngineUnavailable: the hub refuses.
+        EngineUnavailable: the hub refuses, or more comes than it said.
         OSError: the disk is full, or cannot be written to.
     """
     in_vain = 0
@@ -113,6 +114,11 @@ def fetch(model: Model, file: HubFile, remote: Remote, part: Path, count: Callab
             broken = HubUnreachable(f"{endpoint()} ends {file.path} before its end")
             try:
                 for piece in _pieces(model, file, remote.url, have):
+                    if here.tell() + len(piece) > remote.size:
+                        here.truncate(0)
+                        raise EngineUnavailable(
+                            f"more comes of {file.path} than the {remote.size} bytes it should have"
+                        )
                     here.write(piece)
                     count(len(piece))
             except HubUnreachable as error:

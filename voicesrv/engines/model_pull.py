@@ -121,6 +121,10 @@ def _piece(model: Model, file: HubFile, staging: Path, timeout_s: float) -> _Pie
     remote = model_hub.ask(model, file, timeout_s)
     if file.sha256 and len(remote.etag) == 64 and remote.etag != file.sha256:
         raise EngineUnavailable(f"the hub offers another {file.name} than the catalogue knows: sha256 {remote.etag}")
+    if file.size is not None and remote.size != file.size:
+        raise EngineUnavailable(
+            f"the hub offers another {file.name} than the catalogue knows: {remote.size} bytes, not {file.size}"
+        )
     # Under its checksum, so that only parts of the same file are joined.
     return _Piece(file, remote, staging / f"{file.name}.{remote.etag[:16]}")
 

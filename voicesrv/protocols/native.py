@@ -127,6 +127,9 @@ def parse_query(query: Mapping[str, str], defaults: Options) -> Connect:
     resume = _id("resume", query)
     if resume is not None and conversation is None:
         raise bad_parameter("conversation", "", "missing; a resume names the conversation it goes on with")
+    refuse = query.get("refuse", "http")
+    if refuse not in ("http", "socket"):
+        raise bad_parameter("refuse", refuse, "not one of http, socket")
     has = None
     if "audio_reply" in query or "audio_ms" in query:
         has = AudioSince(
@@ -140,6 +143,11 @@ def parse_query(query: Mapping[str, str], defaults: Options) -> Connect:
         after=to_int("after", query.get("after", "0"), 0, 10**9 - 1),
         has=has,
     )
+
+
+def is_told_on_socket(query: Mapping[str, str]) -> bool:
+    """Whether a refusal is told on the socket: for browsers, which show a page nothing of an HTTP answer."""
+    return query.get("refuse") == "socket"
 
 
 QUERY_OPTIONS = tuple(name for name in opt.names() if name not in ("instructions", "tools"))

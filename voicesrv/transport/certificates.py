@@ -3,7 +3,7 @@
 A browser does not know who made ours, and asks once. It is its own authority (``CA:TRUE``), because
 telephones let only an authority be installed, and Safari opens no WebSocket to a server that it was
 merely told to go on to (https://github.com/jupyterhub/jupyterhub/issues/292). Its name constraints hold whoever
-installs it harmless: it vouches for this machine's names, and for no others.
+installs it harmless: it vouches for the names that this machine has or had lately, and for no others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ipaddress
 import os
 import ssl
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +25,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from voicesrv.errors import ConfigError
 from voicesrv.transport.tls import Certificate
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 LIFE = timedelta(days=397)
 """What Apple recommends for certificates of public authorities, of which it refuses those of over 398 days
 (https://support.apple.com/102028). Ours are under no such rule, and stay within it."""
@@ -34,6 +39,9 @@ _BACKDATED = timedelta(days=1)
 """For devices whose clock is slow."""
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 """What every certificate of ours stands for beside what it is asked to."""
+_CARRIED = 16
+"""Names and addresses that a new certificate takes over from the one before, those of late first: a laptop that goes
+between a few networks keeps one certificate for them all, and forgets one where it has not been for long."""
 
 
 def given(file: Path, key: Path | None) -> Certificate:
@@ -59,7 +67,10 @@ def self_signed(folder: Path, names: Iterable[str], now: datetime | None = None)
 
     A new one means that everybody is asked again, so one is made only where the kept one ends within
     30 days, lacks a name or an IPv4 address, or has a key that others could read. IPv6 addresses are put
-    in, but most of them change from day to day, and none is a reason for a new one.
+    in, but most of them change from day to day, and none is a reason for a new one. Where a name is all that the
+    kept one lacks, the new one stands for what that did as well, so that nobody is asked again where they were before.
+
+    Servers that start at once in one folder take the same, if it will do for both.
 
     Args:
         folder: where it is kept; made with mode 0700.
@@ -73,21 +84,31 @@ def self_signed(folder: Path, names: Iterable[str], now: datetime | None = None)
     wanted = tuple(dict.fromkeys((*ALWAYS, *names)))
     file, public = folder / "self-signed.pem", folder / "certificate.crt"
     try:
-        kept = _kept(file, wanted, now)
-        if kept is None:
+        kept = _kept(file, now)
+        if kept is None or not _will_do(kept, wanted) or not _is_copy(public, kept):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            kept, key = _make(wanted, now)
-            _write(file, kept.public_bytes(serialization.Encoding.PEM) + key, 0o600)
-        pem = kept.public_bytes(serialization.Encoding.PEM)
-        if not public.is_file() or public.read_bytes() != pem:
-            _write(public, pem, 0o644)
+            with _alone(folder):
+                kept = _renewed(file, wanted, now)
+                if not _is_copy(public, kept):
+                    _write(public, _pem(kept), 0o644)
     except OSError as error:
         raise ConfigError(f"tls: no certificate can be kept in {folder} (state_dir): {error.strerror}") from error
     return Certificate(file, file, _names_of(kept), _fingerprint(kept), public)
 
 
-def _kept(file: Path, wanted: Collection[str], now: datetime) -> x509.Certificate | None:
-    """The certificate in a file, if it will do."""
+def _renewed(file: Path, wanted: tuple[str, ...], now: datetime) -> x509.Certificate:
+    """The certificate in a file, made anew where it will not do."""
+    kept = _kept(file, now)
+    if kept is not None and _will_do(kept, wanted):
+        return kept
+    before = [name for name in _names_of(kept) if name not in wanted and not _is_ipv6(name)] if kept else []
+    made, key = _make((*wanted, *before[:_CARRIED]), now)
+    _write(file, _pem(made) + key, 0o600)
+    return made
+
+
+def _kept(file: Path, now: datetime) -> x509.Certificate | None:
+    """The certificate in a file, if it can still be used."""
     try:
         if os.name == "posix" and file.stat().st_mode & 0o077:
             return None
@@ -97,8 +118,24 @@ def _kept(file: Path, wanted: Collection[str], now: datetime) -> x509.Certificat
         return None
     if not kept.not_valid_before_utc <= now < kept.not_valid_after_utc - RENEW_BEFORE:
         return None
-    needed = {name for name in wanted if not _is_ipv6(name)}
-    return kept if needed <= set(_names_of(kept)) else None
+    return kept
+
+
+def _will_do(kept: x509.Certificate, wanted: Iterable[str]) -> bool:
+    return {name for name in wanted if not _is_ipv6(name)} <= set(_names_of(kept))
+
+
+def _is_copy(public: Path, kept: x509.Certificate) -> bool:
+    return public.is_file() and public.read_bytes() == _pem(kept)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait to be the only server that makes a certificate in a folder; on Windows all may."""
+    with open(folder / ".lock", "wb") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        yield
 
 
 def _make(names: Collection[str], now: datetime) -> tuple[x509.Certificate, bytes]:
@@ -161,7 +198,11 @@ def _names_of(certificate: x509.Certificate) -> tuple[str, ...]:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    return (*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress)))
+    return tuple(str(name.value) for name in names if isinstance(name, x509.DNSName | x509.IPAddress))
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:

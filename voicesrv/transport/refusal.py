@@ -1,16 +1,20 @@
-"""The one shape of an error over HTTP, for answers before the upgrade too."""
+"""The one shape of an error, as the answer to a request or to a WebSocket that was not accepted yet."""
 
 from __future__ import annotations
 
+import contextlib
 import http
 import math
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from voicesrv.errors import ClientError
 from voicesrv.protocols.jsons import dump
-from voicesrv.protocols.native import HTTP_STATUS, error_body
+from voicesrv.protocols.native import HTTP_STATUS, PROTOCOL, NativeCodec, error_body, is_told_on_socket
 
 
 def refusal(error: ClientError, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -22,6 +26,35 @@ def refusal(error: ClientError, *, status: int | None = None, headers: Mapping[s
         headers: added to those that the error brings.
     """
     return JSONResponse(error_body(error), status or status_of(error), headers={**headers_of(error), **(headers or {})})
+
+
+async def refuse(
+    error: ClientError, scope: Scope, receive: Receive, send: Send, headers: Mapping[str, str] | None = None
+) -> None:
+    """Answer with an error over HTTP; or on the socket, where a WebSocket's URL asks for that with ``refuse=socket``.
+
+    Args:
+        error: what to tell.
+        scope: of a request, or of a WebSocket that was not accepted yet.
+        receive: of ASGI.
+        send: of ASGI.
+        headers: added to those that the error brings, over HTTP.
+    """
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    if scope["type"] != "websocket" or not is_told_on_socket(query):
+        await refusal(error, headers=headers)(scope, receive, send)
+        return
+    code, reason = NativeCodec().refuse(error)
+    with contextlib.suppress(OSError):  # the client went away meanwhile
+        await send({"type": "websocket.accept", "subprotocol": subprotocol(scope)})
+        await send({"type": "websocket.send", "text": dump(error_body(error))})
+        await send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+def subprotocol(scope: Scope) -> str | None:
+    """The subprotocol that a WebSocket is accepted with: the native one, if the client offers it."""
+    offered = Headers(scope=scope).get("sec-websocket-protocol", "")
+    return PROTOCOL if PROTOCOL in {each.strip() for each in offered.split(",")} else None
 
 
 def raw_refusal(error: ClientError, status: int) -> bytes:

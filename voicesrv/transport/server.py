@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicesrv.errors import ClientError, Code, ConfigError
 from voicesrv.transport.http_protocol import HttpProtocol
-from voicesrv.transport.refusal import refusal
+from voicesrv.transport.refusal import refuse
 from voicesrv.transport.state import ServerState
 from voicesrv.transport.tls import accepting, towards_tls
 from voicesrv.transport.websocket_protocol import WebSocketProtocol
@@ -129,7 +129,14 @@ async def _accepting(
     if options.tls is not None:
         listening.listen(_BACKLOG)
         to_app, elsewhere = serving(app), serving(towards_tls(app))
-        async with accepting(listening, options.tls, to_app, elsewhere, options.header_timeout_s):
+        async with accepting(
+            listening,
+            options.tls,
+            to_app,
+            elsewhere,
+            timeout_s=options.header_timeout_s,
+            max_silent=options.max_connections,
+        ):
             yield
         return
     server = await loop.create_server(serving(app), sock=listening, backlog=_BACKLOG)
@@ -217,7 +224,7 @@ def _unless_draining(app: ASGIApp, state: ServerState) -> ASGIApp:
 
     async def gate(scope: Scope, receive: Receive, send: Send) -> None:
         if state.is_draining and scope["path"] != "/healthz":
-            await refusal(error, headers={"connection": "close"})(scope, receive, send)
+            await refuse(error, scope, receive, send, {"connection": "close"})
         else:
             await app(scope, receive, send)
 

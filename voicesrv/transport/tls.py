@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import re
 import socket
@@ -17,15 +18,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voicesrv import metrics
 from voicesrv.errors import ClientError, Code, ConfigError
-from voicesrv.transport.refusal import refusal
+from voicesrv.transport.refusal import refuse
 
 _HANDSHAKE = b"\x16"
 """How every TLS connection begins (RFC 8446, section 5.1: the content type ``handshake``)."""
 _SHUTDOWN_S = 2.0
 """For a client to take the rest and say goodbye, once we have."""
 _MAX_HANDSHAKES = 512
-"""Connections that may be in their first bytes at once; one more is dropped. Each holds 58 KiB in its handshake, 3 KiB
-before (resident memory over 500 of them; uvloop 0.23, Python 3.11)."""
+"""Handshakes that may be under way at once; one more is dropped. Each holds 58 KiB, and a connection that has said
+nothing yet 3 KiB (resident memory over 500 of them; uvloop 0.23, Python 3.11)."""
 _ACCEPT_RETRY_S = 1.0
 """Between tries where the system gives no more sockets."""
 _HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
@@ -82,7 +83,13 @@ class Certificate:
 
 @contextlib.asynccontextmanager
 async def accepting(
-    listening: socket.socket, context: ssl.SSLContext, secure: MakeProtocol, plain: MakeProtocol, timeout_s: float
+    listening: socket.socket,
+    context: ssl.SSLContext,
+    secure: MakeProtocol,
+    plain: MakeProtocol,
+    *,
+    timeout_s: float,
+    max_silent: int,
 ) -> AsyncIterator[None]:
     """Accept connections for as long as the context lasts.
 
@@ -92,10 +99,12 @@ async def accepting(
         secure: makes the protocol of a connection that speaks TLS; it sees what was decrypted.
         plain: makes the one of a connection that does not.
         timeout_s: for the first byte, and again for the handshake.
+        max_silent: connections that may have sent nothing yet; for one more the oldest is dropped, as those who mean
+            to speak begin at once.
 
     Cancelling is safe; handshakes under way are dropped.
     """
-    port = _Port(context, secure, plain, timeout_s)
+    port = _Port(context, secure, plain, timeout_s, max_silent)
     task = asyncio.create_task(port.accept(listening), name="accepting")
     try:
         yield
@@ -108,12 +117,17 @@ async def accepting(
 class _Port:
     """Sorts what comes in by its first byte."""
 
-    def __init__(self, context: ssl.SSLContext, secure: MakeProtocol, plain: MakeProtocol, timeout_s: float) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, secure: MakeProtocol, plain: MakeProtocol, timeout_s: float, max_silent: int
+    ) -> None:
         self._context = context
         self._secure = secure
         self._plain = plain
         self._timeout_s = timeout_s
-        self._n_pending = 0
+        self._max_silent = max_silent
+        self._silent: dict[socket.socket, asyncio.Task[None]] = {}
+        """Connections without a first byte, the oldest first, and what waits for it."""
+        self._n_handshakes = 0
 
     async def accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -122,15 +136,24 @@ class _Port:
                 try:
                     connection, _ = await loop.sock_accept(listening)
                 except OSError as error:  # no more sockets, or a client that was gone before it was taken
+                    if error.errno in (errno.EMFILE, errno.ENFILE) and self._silent:
+                        await self._drop_oldest()
+                        continue
                     logger.error("no connection can be accepted: %s", error.strerror)
                     await asyncio.sleep(_ACCEPT_RETRY_S)
                     continue
-                if self._n_pending >= _MAX_HANDSHAKES:
-                    metrics.DROPS.labels("tls_handshake").inc()
-                    connection.close()
-                else:
-                    self._n_pending += 1
-                    arrivals.create_task(self._take(connection))
+                self._silent[connection] = arrivals.create_task(self._take(connection))
+                if len(self._silent) > self._max_silent:
+                    await self._drop_oldest()
+
+    async def _drop_oldest(self) -> None:
+        """Close the connection that has been silent for longest."""
+        connection = next(iter(self._silent))
+        task = self._silent.pop(connection)
+        metrics.DROPS.labels("tls_silent").inc()
+        task.cancel()
+        await asyncio.wait((task,))
+        connection.close()  # also where the task had not begun
 
     async def _take(self, connection: socket.socket) -> None:
         """Give a connection its protocol; one that never begins, or whose handshake fails, ends without a word.
@@ -146,14 +169,10 @@ class _Port:
             except BaseException:
                 connection.close()
                 raise
+            finally:
+                self._silent.pop(connection, None)
             if first == _HANDSHAKE:
-                await loop.connect_accepted_socket(
-                    self._secure,
-                    connection,
-                    ssl=self._context,
-                    ssl_handshake_timeout=self._timeout_s,
-                    ssl_shutdown_timeout=_SHUTDOWN_S,
-                )
+                await self._handshake(connection)
             elif first:
                 await loop.connect_accepted_socket(self._plain, connection)
             else:
@@ -162,8 +181,23 @@ class _Port:
             logger.debug("a connection ended before it began: %s", error)
         except Exception:  # whatever it is, the others are let in
             logger.exception("a connection could not be taken")
+
+    async def _handshake(self, connection: socket.socket) -> None:
+        if self._n_handshakes >= _MAX_HANDSHAKES:
+            metrics.DROPS.labels("tls_handshake").inc()
+            connection.close()
+            return
+        self._n_handshakes += 1
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._secure,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=self._timeout_s,
+                ssl_shutdown_timeout=_SHUTDOWN_S,
+            )
         finally:
-            self._n_pending -= 1
+            self._n_handshakes -= 1
 
 
 async def _first_byte(connection: socket.socket) -> bytes:
@@ -186,12 +220,17 @@ def towards_tls(app: ASGIApp) -> ASGIApp:
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
         if scope["type"] == "http" and scope["path"] == "/healthz":
             await app(scope, receive, send)
-        elif scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and _HOST.fullmatch(host):
+        elif _is_page(scope) and _HOST.fullmatch(host):
             query = b"?" + scope["query_string"] if scope["query_string"] else b""
             url = f"https://{host}{(scope['raw_path'] + query).decode('latin-1')}"
             headers = {"cache-control": "no-store", "connection": "close"}
             await RedirectResponse(url, 307, headers)(scope, receive, send)
         else:
-            await refusal(error, headers={"connection": "close"})(scope, receive, send)
+            await refuse(error, scope, receive, send, {"connection": "close"})
 
     return door
+
+
+def _is_page(scope: Scope) -> bool:
+    """Whether a page was asked for, by a path; what is no path would become a part of the host's name."""
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["raw_path"].startswith(b"/")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voicesrv import metrics
@@ -18,10 +16,9 @@ from voicesrv.conversation.seat import Join, Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.options import Options
 from voicesrv.protocols import native
-from voicesrv.protocols.jsons import dump
 from voicesrv.transport.connection import Connection, ConnectionOptions, check_scope
 from voicesrv.transport.keys import Identity
-from voicesrv.transport.refusal import refusal
+from voicesrv.transport.refusal import refuse, subprotocol
 from voicesrv.transport.wire import wire_of
 
 logger = logging.getLogger(__name__)
@@ -78,18 +75,18 @@ class NativeEndpoint:
             seat = await self._seat(scope, identity)
         except ClientError as error:
             metrics.ERRORS.labels(error.code.value).inc()
-            await _refuse(error, scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         except Exception:
             request_id = uuid.uuid4().hex[:12]
             logger.exception("a connection could not be made, request id %s", request_id)
-            await _refuse(ClientError(Code.INTERNAL, f"request id {request_id}"), scope, receive, send)
+            await refuse(ClientError(Code.INTERNAL, f"request id {request_id}"), scope, receive, send)
             return
         codec = native.NativeCodec()
         connection = Connection(seat, identity, codec, receive, send, wire_of(scope), self._options)
         with metrics.CONNECTIONS.track_inprogress():
             try:
-                await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
+                await send({"type": "websocket.accept", "subprotocol": subprotocol(scope)})
             except OSError:  # the client went away meanwhile
                 seat.give_up()
                 return
@@ -106,23 +103,6 @@ class NativeEndpoint:
         except TimeoutError:
             message = f"the engines asked for are still being loaded after {JOIN_TIMEOUT_S:.0f} s"
             raise ClientError(Code.OVERLOADED, message, retry_after_ms=5000) from None
-
-
-async def _refuse(error: ClientError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer over HTTP; or on the socket, for a browser, which shows its pages nothing of an HTTP answer."""
-    if dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("refuse") != "socket":
-        await refusal(error)(scope, receive, send)
-        return
-    code, reason = native.NativeCodec().refuse(error)
-    with contextlib.suppress(OSError):  # the client went away meanwhile
-        await send({"type": "websocket.accept", "subprotocol": _subprotocol(scope)})
-        await send({"type": "websocket.send", "text": dump(native.error_body(error))})
-        await send({"type": "websocket.close", "code": code, "reason": reason})
-
-
-def _subprotocol(scope: Scope) -> str | None:
-    offered = Headers(scope=scope).get("sec-websocket-protocol", "")
-    return native.PROTOCOL if native.PROTOCOL in {each.strip() for each in offered.split(",")} else None
 
 
 def _query(scope: Scope) -> dict[str, str]:
