@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -114,18 +115,23 @@ class Listener:
         self._options = options
         self._decoder = InputDecoder(options.encoding, options.sample_rate, options.channels)
         self._bytes = 0
-        self._bytes_per_ms = _bytes_per_ms(options.encoding, options.sample_rate, options.channels)
-        self._received_before_ms = float(received_ms)  # in formats that were in force earlier
+        self._bytes_per_s = _bytes_per_s(options.encoding, options.sample_rate, options.channels)
+        # In formats that were in force earlier. Exact: parts of a ms that add up to a whole one must not be lost to floats.
+        self._received_before_ms = Fraction(received_ms)
         self._origin_ms = received_ms
 
     @property
     def received_ms(self) -> int:
         """Length of all input audio so far."""
-        return int(self._received_before_ms + self._bytes / self._bytes_per_ms)
+        return int(self._received_exact_ms)
+
+    @property
+    def _received_exact_ms(self) -> Fraction:
+        return self._received_before_ms + Fraction(self._bytes * 1000, self._bytes_per_s)
 
     def length_ms(self, n_bytes: int) -> float:
         """How long so many bytes of input last in the format in force."""
-        return n_bytes / self._bytes_per_ms
+        return n_bytes * 1000 / self._bytes_per_s
 
     @property
     def speaking(self) -> bool:
@@ -140,9 +146,9 @@ class Listener:
         noticed: Sequence[Noticed] = ()
         if old != new:
             noticed = self._hear(self._decoder.flush())
-            self._received_before_ms += self._bytes / self._bytes_per_ms
+            self._received_before_ms = self._received_exact_ms
             self._bytes = 0
-            self._bytes_per_ms = _bytes_per_ms(*new)
+            self._bytes_per_s = _bytes_per_s(*new)
             self._decoder = InputDecoder(*new)
         self._options = options
         self._endpointer.set_waits(options.endpointing_ms, options.eager_ms, _pause_ms(options))
@@ -244,5 +250,5 @@ def _pause_ms(options: Options) -> int:
     return min(round(options.endpointing_ms * PAUSE_SHARE), PAUSE_MS)
 
 
-def _bytes_per_ms(encoding: str, sample_rate: int, channels: int) -> float:
-    return SAMPLE_BYTES[encoding] * channels * sample_rate / 1000
+def _bytes_per_s(encoding: str, sample_rate: int, channels: int) -> int:
+    return SAMPLE_BYTES[encoding] * channels * sample_rate
