@@ -89,10 +89,10 @@ def test_the_first_run_gets_models_beside_the_server_unless_it_is_refused(machin
     assert machine.run("serve", VOICESRV_MODELS=folder).stdout == "called: serve\n"
 
 
-def test_the_download_is_a_child_of_the_server(machine: Machine, tmp_path: Path) -> None:
+def test_the_download_is_told_whose_server_it_runs_beside(machine: Machine, tmp_path: Path) -> None:
     machine.put_python()
     machine.run("serve", VOICESRV_MODELS=str(tmp_path), VOICESRV_PULL="0")
-    fake = '#!/usr/bin/env bash\n[ "$1" = serve ] && echo "$$" || echo "$PPID"\n'
+    fake = '#!/usr/bin/env bash\n[ "$1" = serve ] && echo "$$" || echo "$4"\n'
     (machine.root / ".venv" / "bin" / "voicesrv").write_text(fake)
     server, parent = machine.run("serve", VOICESRV_MODELS=str(tmp_path)).stdout.split()
     assert server == parent

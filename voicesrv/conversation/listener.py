@@ -116,7 +116,7 @@ class Listener:
         self._decoder = InputDecoder(options.encoding, options.sample_rate, options.channels)
         self._bytes = 0
         self._bytes_per_s = _bytes_per_s(options.encoding, options.sample_rate, options.channels)
-        # In formats that were in force earlier. Exact: parts of a ms that add up to a whole one must not be lost to floats.
+        # In formats that were in force earlier; exact, as floats lose the ms that parts of one add up to.
         self._received_before_ms = Fraction(received_ms)
         self._origin_ms = received_ms
 
