@@ -141,6 +141,7 @@ export class Capture {
 
   readonly #onDevices = (): void => {
     if (this.state !== "lost") return;
+    this.#release(); // browsers tell of one change several times: what an earlier one is still opening is not wanted
     const { deviceId: _, ...anyDevice } = this.#options;
     this.#open(anyDevice).catch(() => undefined); // none yet; the next change is another chance
   };

@@ -26,6 +26,7 @@ export class Speaker {
   readonly #workletUrl: WorkletUrl;
   readonly #marks = new Map<number, Mark>(); // by reply
   readonly #heard = new Map<number, number>(); // ms told so far, by reply
+  #deviceId = ""; // chosen, over all openings
   #context: AudioContext | null = null;
   #output: GainNode | null = null;
   #node: AudioWorkletNode | null = null;
@@ -72,13 +73,14 @@ export class Speaker {
   }
 
   /**
-   * Choose where it is heard.
+   * Choose where it is heard, now and when it is opened again.
    *
    * @param deviceId of an `audiooutput`; empty for the default. Where the browser cannot (Safari), nothing happens.
    */
   async useDevice(deviceId: string): Promise<void> {
     await this.open();
-    await (this.#context as AudioContext & { setSinkId?(id: string): Promise<void> }).setSinkId?.(deviceId);
+    await direct(this.#context, deviceId);
+    this.#deviceId = deviceId;
   }
 
   /** Add audio of a reply. */
@@ -157,7 +159,11 @@ export class Speaker {
     this.#output.connect(opened.destination);
     opened.onstatechange = () => this.#announce();
     this.#letSleep = keepAwake(opened);
-    await loadWorklet(opened, "speaker", this.#workletUrl);
+    try {
+      await loadWorklet(opened, "speaker", this.#workletUrl);
+    } catch (error) {
+      if (this.#context === opened) throw error; // else it failed because it was closed
+    }
     if (this.#context !== opened) return; // closed meanwhile
     this.#node = new AudioWorkletNode(opened, "voicesrv-speaker", { numberOfInputs: 0, outputChannelCount: [1] });
     this.#node.port.onmessage = ({ data }: MessageEvent<Mark>) => this.#marked(data);
@@ -165,6 +171,7 @@ export class Speaker {
     for (const command of this.#early.splice(0)) this.#tell(command);
     // A context takes a moment to start where it may; only after that it is blocked.
     this.#patience = setTimeout(() => this.#announce(), START_MS);
+    if (this.#deviceId !== "") await direct(opened, this.#deviceId).catch(() => undefined); // gone: the default serves
   }
 
   #announce(): void {
@@ -201,6 +208,11 @@ export class Speaker {
       this.#hooks.played(mark.reply, this.playedMs(mark.reply) ?? 0);
     }
   }
+}
+
+/** Have a context heard on a device, where the browser can. */
+async function direct(playing: AudioContext | null, deviceId: string): Promise<void> {
+  await (playing as (AudioContext & { setSinkId?(id: string): Promise<void> }) | null)?.setSinkId?.(deviceId);
 }
 
 /** A context of this rate, or of the device's own where the browser cannot (the worklet converts then). */

@@ -245,6 +245,7 @@ export class VoiceClient extends TypedEventTarget {
     this.#pushToTalk = on;
     this.#capture.muted = on;
     this.configure(on ? { endpointing_ms: 0 } : this.#waits);
+    if (on && this.#turnIsOpen) this.#link?.send({ type: "finalize" }); // silence will not end it any more
   }
 
   /** The key is pressed: listen. */

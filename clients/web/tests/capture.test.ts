@@ -176,6 +176,21 @@ describe("unplugged", () => {
     fixture.capture.stop();
   });
 
+  test("opens one microphone, however often the browser tells of it", async () => {
+    const fixture = await listening();
+    fixture.refusal = new VoiceError("microphone_missing");
+    fixture.microphone.hooks.lost();
+    await settled();
+    fixture.refusal = null;
+    devices.dispatchEvent(new Event("devicechange"));
+    devices.dispatchEvent(new Event("devicechange"));
+    await settled();
+    expect(fixture.capture.state).toBe("on");
+    expect(fixture.opened.map(({ closed }) => closed)).toEqual([true, true, false]);
+    fixture.capture.stop();
+    expect(fixture.microphone.closed).toBe(true);
+  });
+
   test("and stopped stays off", async () => {
     const fixture = await listening();
     fixture.refusal = new VoiceError("microphone_missing");

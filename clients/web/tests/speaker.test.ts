@@ -22,6 +22,7 @@ class FakeContext extends EventTarget {
   }
   resume = vi.fn(async () => undefined);
   close = vi.fn(async () => undefined);
+  setSinkId = vi.fn(async (_deviceId: string) => undefined);
 }
 
 class FakeNode {
@@ -212,4 +213,54 @@ test("lets go of the device, and of what it knew", async () => {
   context.resume.mockClear();
   page.dispatchEvent(new Event("pointerdown"));
   expect(context.resume).not.toHaveBeenCalled();
+});
+
+test("closed while it is opened is no failure, and leaves the next opening alone", async () => {
+  vi.stubGlobal(
+    "AudioContext",
+    class extends FakeContext {
+      #closed: (reason: Error) => void = () => undefined;
+      override readonly audioWorklet = {
+        addModule: () => new Promise<undefined>((_, reject) => (this.#closed = reject)),
+      };
+      override close = vi.fn(async () => this.#closed(new DOMException("closed", "InvalidStateError")) as undefined);
+    },
+  );
+  const speaker = new Speaker({ sounding: () => 0, played: () => 0, state: () => 0 }, undefined);
+  const abandoned = speaker.open();
+  vi.stubGlobal("AudioContext", FakeContext);
+  speaker.close();
+  const next = speaker.open();
+  await Promise.all([abandoned, next]);
+  expect(FakeContext.last.close).not.toHaveBeenCalled();
+  expect(speaker.state).toBe("blocked");
+});
+
+test("is heard on the device that was chosen, also when it is opened again", async () => {
+  const { speaker, context } = await make();
+  expect(context.setSinkId).not.toHaveBeenCalled();
+  await speaker.useDevice("headset");
+  expect(context.setSinkId.mock.calls).toEqual([["headset"]]);
+  speaker.close();
+  await speaker.open();
+  expect(FakeContext.last).not.toBe(context);
+  expect(FakeContext.last.setSinkId.mock.calls).toEqual([["headset"]]);
+});
+
+test("a chosen device that is gone leaves the default", async () => {
+  const { speaker } = await make();
+  await speaker.useDevice("headset");
+  speaker.close();
+  vi.stubGlobal(
+    "AudioContext",
+    class extends FakeContext {
+      override setSinkId = vi.fn(async () => {
+        throw new DOMException("gone", "NotFoundError");
+      });
+    },
+  );
+  await speaker.open();
+  expect(FakeContext.last.setSinkId).toHaveBeenCalledWith("headset");
+  expect(speaker.state).toBe("blocked");
+  await expect(speaker.useDevice("another")).rejects.toThrow("gone"); // who chooses now is told
 });

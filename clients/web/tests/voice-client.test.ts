@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { VoiceClient, VoiceError } from "../src/index.js";
+import { Microphone } from "../src/microphone.js";
 import type { VoiceClientOptions } from "../src/voice-client.js";
 import { ScriptedSocket, settled } from "./scripted.js";
 
@@ -21,6 +22,7 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
 });
 
 /** A client without audio (there is none here), and what it tells. */
@@ -215,6 +217,19 @@ test("push to talk: turns end with the key, and the other way is restored", asyn
     { type: "configure", endpointing_ms: 500, endpointing_max_ms: 0 },
     { type: "configure", endpointing_ms: 0 },
   ]);
+});
+
+test("push to talk ends the turn that is open when it is switched on", async () => {
+  const device = { label: "Fake", deviceId: "a", muted: false, flush: async () => undefined, close: () => undefined };
+  vi.spyOn(Microphone, "open").mockResolvedValue(device as unknown as Microphone);
+  const { client, socket } = await connected();
+  await client.startMicrophone();
+  client.setPushToTalk(true);
+  client.setPushToTalk(false);
+  expect(socket.commands.map(({ type }) => type)).toEqual(["configure", "configure"]);
+  socket.say("turn.start", { seq: 1, turn: 1 });
+  client.setPushToTalk(true);
+  expect(socket.commands.slice(2)).toEqual([{ type: "configure", endpointing_ms: 0 }, { type: "finalize" }]);
 });
 
 test("what push to talk replaces is what was set last, else the server's default", async () => {
