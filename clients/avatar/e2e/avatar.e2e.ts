@@ -203,7 +203,8 @@ describe("a conversation", () => {
       labels,
     });
     await page.evaluate((text) => bench.avatar.sendText(text), hostile);
-    await page.evaluate(() => bench.until(() => bench.text("agent-caption").includes("</script>"), "the echo"));
+    // The label is hostile as well, so it takes the echo's own words to know that it has come.
+    await page.evaluate(() => bench.until(() => bench.text("agent-caption").includes("I heard: <img"), "the echo"));
     expect(await page.evaluate(() => bench.text("stable"))).toBe(hostile);
     expect(await page.evaluate(() => bench.avatar.shadowRoot.querySelectorAll("img, script").length)).toBe(0);
     expect(await page.evaluate(() => "hacked" in globalThis)).toBe(false);
