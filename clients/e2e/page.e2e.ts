@@ -172,13 +172,22 @@ test("two pages share a conversation by its link, and a third that begins anew h
   expect(link).toMatch(/\/\?conversation=cv_/);
   await first.keyboard.press("Escape");
   const second = await open(link);
+  await eventually(() => notice(second).innerText()).toMatch(
+    /^This link joins a conversation\. Others in it see and hear/,
+  );
+  expect(await second.locator("#connection").getAttribute("data-state")).toBe("idle"); // nobody joins by looking
+  await second.getByRole("button", { name: "Join" }).click();
   await until(second, () => document.getElementById("connection")?.dataset.state === "connected");
+  await eventually(() => notice(second).innerText()).toMatch(
+    /^You have joined a conversation\. Others in it see and hear/,
+  );
   await type(first, "Are you there?");
   await until(second, () => document.querySelector(".reply") !== null);
   expect((await bubbles(second))[0]).toBe("Are you there?");
   await type(second, "I am.");
   await until(first, () => document.querySelectorAll(".turn").length === 3);
   await second.click("#anew");
+  expect(await notice(second).count()).toBe(0);
   await type(second, "Alone.");
   await until(second, () => document.querySelector(".reply") !== null);
   expect(await bubbles(first)).not.toContain("Alone.");
@@ -196,7 +205,8 @@ test("what was said is text, whatever it looks like", async () => {
   expect(await page.locator("#items img, #items script").count()).toBe(0);
   expect(await page.title()).toBe("Talk · voicesrv");
   const joining = await open(`${server.url}/?conversation=${encodeURIComponent(hostile)}`);
-  await notice(joining).first().waitFor();
+  await joining.getByRole("button", { name: "Join" }).click();
+  await joining.locator(".notice.is-trouble").waitFor();
   expect(await joining.locator("img").count()).toBe(0);
 });
 

@@ -1,10 +1,10 @@
 /** What to tell a person about something that went wrong, and what button to offer. Pure. */
 
 /** What a notice is about; a newer one about the same takes its place, and it goes when that is well again. */
-export type Subject = "connection" | "microphone" | "sound" | "answer";
+export type Subject = "connection" | "microphone" | "sound" | "answer" | "sharing";
 
 /** What its button does. */
-export type Remedy = "connect" | "key" | "microphone" | "sound" | "anew" | "defaults" | "reload";
+export type Remedy = "connect" | "join" | "key" | "microphone" | "sound" | "anew" | "defaults" | "reload";
 
 export interface Advice {
   subject: Subject;
@@ -105,6 +105,14 @@ export function advise(problem: Problem, { keyIsToken, hasChosen }: Circumstance
       if (problem.connection === "connected") return trouble("answer", message);
       return isTrying ? wait(message) : trouble("connection", message, "connect");
   }
+}
+
+/** What whoever comes by somebody else's link is to know, before and for as long as they are in that conversation. */
+export function sharingAdvice(hasJoined: boolean): Advice {
+  const text = hasJoined
+    ? "You have joined a conversation. Others in it see and hear what is said here."
+    : "This link joins a conversation. Others in it see and hear what is said here.";
+  return { subject: "sharing", tone: "wait", text, remedy: hasJoined ? "anew" : "join", retryAfterMs: null };
 }
 
 function keySentence(keyIsToken: boolean | null): string {

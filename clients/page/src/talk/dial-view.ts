@@ -82,7 +82,7 @@ export class DialView {
       if (!event.repeat) press();
     });
     document.addEventListener("keyup", (event) => {
-      if (!this.#pushToTalk || !isTalkKey(event)) return;
+      if (event.code !== "Space" || !this.#held) return; // wherever the focus is by now
       event.preventDefault(); // no click on top of it
       release();
     });

@@ -4,7 +4,8 @@ import { byId } from "../shared/dom.js";
 import { KeyDialog } from "../shared/key-dialog.js";
 import { forgetKey, storedKey } from "../shared/keys.js";
 import { type Engines, type Info, Server, type ServerError } from "../shared/server.js";
-import { advise, type Problem, type Remedy } from "./advice.js";
+import { lasting, ofTab } from "../shared/storage.js";
+import { advise, type Problem, type Remedy, sharingAdvice } from "./advice.js";
 import {
   choiceOf,
   type Preferences,
@@ -18,7 +19,8 @@ import { DialView } from "./dial-view.js";
 import { LogView } from "./log-view.js";
 import { Loudness } from "./loudness.js";
 import { NoticesView } from "./notices-view.js";
-import { save, takeSaved } from "./saved.js";
+import { Outbox } from "./outbox.js";
+import { forget, save, takeSaved } from "./saved.js";
 import { SettingsView } from "./settings-view.js";
 import { SpokenWords } from "./spoken.js";
 import { Talk } from "./talk.js";
@@ -39,7 +41,8 @@ const server = new Server(root, storedKey);
 const awaited: Partial<Record<ServerChoice, string>>[] = []; // what was before each choice that it has not answered yet
 let info: Info | null = null;
 let engines: Engines | null = null;
-let preferences: Preferences = readPreferences(parsed(localStorage.getItem(PREFERENCES)));
+let explained: boolean | null = null; // what was said of sharing: as one who joined, or as one who may
+let preferences: Preferences = readPreferences(parsed(lasting.get(PREFERENCES)));
 
 // --- what is shown ------------------------------------------------------------------------------
 
@@ -78,10 +81,10 @@ const settings = new SettingsView({
 });
 const keys = new KeyDialog(root, () => {
   notices.settle("connection");
-  void learnAndConnect();
+  void (isInvited() ? learn() : learnAndConnect());
 });
 
-const joining = new URLSearchParams(location.search).get("conversation") ?? undefined;
+let joining = new URLSearchParams(location.search).get("conversation") ?? undefined;
 const talk = new Talk(
   server,
   () => preferences,
@@ -90,7 +93,10 @@ const talk = new Talk(
     moved,
     level: (rms) => loudness.microphone(rms),
     failed,
-    well: (subject) => notices.settle(subject),
+    well: (subject) => {
+      notices.settle(subject);
+      if (subject === "connection") explainSharing();
+    },
     configured: () => {
       if (awaited.shift() !== undefined) notices.settle("answer");
     },
@@ -135,6 +141,7 @@ function failed(problem: Problem): void {
 function remedy(remedy: Remedy): void {
   const does: Record<Remedy, () => unknown> = {
     connect: learnAndConnect,
+    join: learnAndConnect,
     key: () => keys.open(),
     microphone: () => talk.startMicrophone(),
     sound: () => talk.startSpeaker(),
@@ -151,9 +158,11 @@ function remedy(remedy: Remedy): void {
 // --- what a person does -------------------------------------------------------------------------
 
 function anew(): Promise<void> {
-  for (const subject of ["connection", "answer"] as const) notices.settle(subject);
+  for (const subject of ["connection", "answer", "sharing"] as const) notices.settle(subject);
   awaited.length = 0;
   if (joining !== undefined) history.replaceState(null, "", location.pathname);
+  joining = undefined;
+  forget(ofTab);
   return talk.anew();
 }
 
@@ -177,7 +186,7 @@ function takeBack(): void {
 
 function remember(change: Partial<Preferences>): void {
   preferences = { ...preferences, ...change };
-  localStorage.setItem(PREFERENCES, JSON.stringify(preferences));
+  lasting.set(PREFERENCES, JSON.stringify(preferences));
 }
 
 async function useSpeaker(): Promise<void> {
@@ -186,13 +195,15 @@ async function useSpeaker(): Promise<void> {
 }
 
 const text = byId<HTMLTextAreaElement>("text");
+const outbox = new Outbox();
 const entry = byId<HTMLFormElement>("entry");
 entry.onsubmit = async (event) => {
   event.preventDefault();
   const typed = text.value.trim();
   if (typed === "") return;
   text.value = "";
-  if (!(await talk.type(typed))) text.value ||= typed;
+  const unsent = await outbox.send(typed, (each) => talk.type(each));
+  if (unsent.length > 0) text.value = [...unsent, text.value].filter((each) => each !== "").join("\n");
 };
 text.onkeydown = (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -241,19 +252,34 @@ async function learnAndConnect(): Promise<boolean> {
 function keep(): void {
   const { client, conversation } = talk;
   const { session } = client;
-  if (session !== null) save(sessionStorage, { conversation, session, listening: client.microphone.state === "on" });
+  if (session === null) forget(ofTab);
+  else save(ofTab, { conversation, session, listening: client.microphone.state === "on" });
 }
 
 async function begin(): Promise<void> {
-  const saved = takeSaved(sessionStorage);
+  const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  const saved = takeSaved(ofTab, navigation?.type);
   const goesOn = saved !== null && (joining === undefined || joining === saved.conversation.id);
   if (goesOn) talk.resume(saved);
   moved();
+  explainSharing();
   if (!window.isSecureContext) talk.explainInsecure();
   const goesAhead = await learn();
-  if (!goesAhead || (!goesOn && joining === undefined)) return;
-  if ((await talk.connect()) && goesOn && saved.listening && (await microphoneIsAllowed()))
-    await talk.startMicrophone();
+  if (!goesAhead || !goesOn) return;
+  if ((await talk.connect()) && saved.listening && (await microphoneIsAllowed())) await talk.startMicrophone();
+}
+
+/** Whether somebody's link was opened, and nothing pressed yet: who only looks at it is in nobody's conversation. */
+function isInvited(): boolean {
+  return joining !== undefined && talk.conversation.id === "";
+}
+
+/** Say it once before and once after joining: it stays, and a reconnection is nothing new. */
+function explainSharing(): void {
+  const hasJoined = !isInvited();
+  if (joining === undefined || hasJoined === explained) return;
+  explained = hasJoined;
+  notices.show(sharingAdvice(hasJoined));
 }
 
 async function microphoneIsAllowed(): Promise<boolean> {
@@ -271,6 +297,9 @@ function parsed(text: string | null): unknown {
 }
 
 addEventListener("pagehide", keep);
-document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && keep());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "hidden") keep();
+  else forget(ofTab); // a tab that is made from this one would take it along
+});
 navigator.mediaDevices?.addEventListener("devicechange", () => void settings.showDevices(preferences));
 void begin();

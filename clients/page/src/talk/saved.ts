@@ -1,6 +1,7 @@
 /** What a page that is loaded anew needs to go on: kept in this tab alone. */
 
 import type { Session } from "@voicesrv/web";
+import type { Keeper } from "../shared/storage.js";
 import { Conversation, type Item } from "./conversation.js";
 
 const NAME = "voicesrv.conversation";
@@ -15,22 +16,29 @@ export interface Saved {
 }
 
 /** Put it away; where there is no room for all of it, what was said goes first. */
-export function save(storage: Storage, { conversation, session, listening }: Saved): void {
+export function save(keeper: Keeper, { conversation, session, listening }: Saved): void {
   for (const items of [conversation.items, []]) {
-    try {
-      storage.setItem(NAME, JSON.stringify({ format: FORMAT, id: conversation.id, items, session, listening }));
-      return;
-    } catch {
-      storage.removeItem(NAME);
-    }
+    if (keeper.set(NAME, JSON.stringify({ format: FORMAT, id: conversation.id, items, session, listening }))) return;
+    forget(keeper);
   }
 }
 
-/** Take it out again: a session serves once. Null where there is none, or one of another version of this page. */
-export function takeSaved(storage: Storage): Saved | null {
-  const text = storage.getItem(NAME);
-  storage.removeItem(NAME);
-  if (text === null) return null;
+/** Nothing of it is to come back. */
+export function forget(keeper: Keeper): void {
+  keeper.remove(NAME);
+}
+
+/**
+ * Take it out again: a session serves once.
+ *
+ * @param navigation how the page was opened, as `PerformanceNavigationTiming.type`: one that is opened otherwise than
+ *   to be there again is another page, and a copy of a session would take the conversation away from its owner.
+ * @returns null where there is none, or one of another version of this page.
+ */
+export function takeSaved(keeper: Keeper, navigation: string | undefined): Saved | null {
+  const text = keeper.get(NAME);
+  forget(keeper);
+  if (text === null || (navigation !== "reload" && navigation !== "back_forward")) return null;
   const kept = parse(text);
   if (kept?.format !== FORMAT) return null;
   return { conversation: Conversation.of(kept.id, kept.items), session: kept.session, listening: kept.listening };

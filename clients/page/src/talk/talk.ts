@@ -80,19 +80,25 @@ export class Talk {
   }
 
   async startMicrophone(): Promise<boolean> {
-    const { microphone } = this.#preferences();
     const { client } = this;
     try {
       // The permission is asked for at once, in the click.
-      await Promise.all([
-        client.startMicrophone(microphone === "" ? {} : { deviceId: microphone }),
-        client.state === "idle" && client.connect(),
-      ]);
+      await Promise.all([this.#openMicrophone(client), client.state === "idle" && client.connect()]);
       return true;
     } catch (error) {
       this.#failed(error as VoiceError, client);
       return false;
     }
+  }
+
+  /** Open the one that was chosen; where that is gone, any. */
+  async #openMicrophone(client: VoiceClient): Promise<void> {
+    const { microphone } = this.#preferences();
+    if (microphone === "") return client.startMicrophone();
+    await client.startMicrophone({ deviceId: microphone }).catch((error: VoiceError) => {
+      if (error.code !== "microphone_missing") throw error;
+      return client.startMicrophone();
+    });
   }
 
   /** Ask once more for sound where the browser blocked it. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { advise, type Circumstances, type Problem } from "../../src/talk/advice.js";
+import { advise, type Circumstances, type Problem, sharingAdvice } from "../../src/talk/advice.js";
 
 const PLAIN: Circumstances = { keyIsToken: null, hasChosen: false };
 const of = (code: string, fields: Partial<Problem> = {}, circumstances: Partial<Circumstances> = {}) =>
@@ -82,4 +82,10 @@ test.each([
   ["blocked", "sound"],
 ])("%s offers %s", (code, remedy) => {
   expect(of(code)?.remedy).toBe(remedy);
+});
+
+test("whoever comes by a link is told, before and after, that others listen", () => {
+  expect(sharingAdvice(false)).toMatchObject({ subject: "sharing", remedy: "join" });
+  expect(sharingAdvice(true)).toMatchObject({ subject: "sharing", remedy: "anew" });
+  for (const hasJoined of [false, true]) expect(sharingAdvice(hasJoined).text).toMatch(/Others in it see and hear/);
 });

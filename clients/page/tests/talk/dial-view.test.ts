@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { type DialState, dialLabel, phaseText } from "../../src/talk/dial-view.js";
+import { expect, test, vi } from "vitest";
+import { type DialState, DialView, dialLabel, phaseText } from "../../src/talk/dial-view.js";
 
 const RESTING: DialState = {
   phase: "off",
@@ -39,4 +39,39 @@ test("its name says what pressing it does", () => {
   expect(dialLabel(on())).toBe("Stop the microphone");
   expect(dialLabel(on({ pushToTalk: true }))).toBe("Hold to talk");
   expect(dialLabel(on({ pushToTalk: true, held: true }))).toBe("Let go to end your turn");
+});
+
+test("the space bar lets go wherever the focus is by then", () => {
+  class Part extends EventTarget {
+    classList = { toggle: () => true };
+    dataset = {};
+    setAttribute(): void {}
+    closest(): null {
+      return null;
+    }
+  }
+  const parts = new Map<string, Part>();
+  const page = Object.assign(new EventTarget(), {
+    body: new Part(),
+    getElementById: (id: string) => parts.get(id) ?? parts.set(id, new Part()).get(id),
+  });
+  vi.stubGlobal("document", page);
+  vi.stubGlobal("Element", Part);
+  vi.stubGlobal("addEventListener", () => undefined);
+  const key = (type: string, target: object) => {
+    const event = new Event(type, { cancelable: true });
+    Object.defineProperties(event, { code: { value: "Space" }, target: { value: target } });
+    page.dispatchEvent(event);
+    return event;
+  };
+  const release = vi.fn();
+  const press = vi.fn();
+  const entry = Object.assign(new Part(), { closest: () => entry });
+  new DialView({ toggle: vi.fn(), press, release }).show({ ...RESTING, pushToTalk: true });
+  expect(key("keyup", entry).defaultPrevented).toBe(false); // a space that is typed
+  key("keydown", page.body);
+  expect(press).toHaveBeenCalledTimes(1);
+  expect(key("keyup", entry).defaultPrevented).toBe(true);
+  expect(release).toHaveBeenCalledTimes(1);
+  vi.unstubAllGlobals();
 });

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
+import { Keeper } from "../../src/shared/storage.js";
 import { Conversation } from "../../src/talk/conversation.js";
-import { save, takeSaved } from "../../src/talk/saved.js";
+import { forget, save, takeSaved } from "../../src/talk/saved.js";
 
 /** A storage that may be full. */
 class Store implements Storage {
@@ -21,39 +22,59 @@ class Store implements Storage {
 
 const SESSION = { conversation: "cv_1", resume: "token", after: 7 };
 let storage: Store;
+let keeper: Keeper;
 let conversation: Conversation;
 
 beforeEach(() => {
   storage = new Store();
+  keeper = new Keeper(() => storage);
   conversation = new Conversation();
   conversation.id = "cv_1";
   conversation.remark("A remark.");
 });
 
 test("what was put away is taken once", () => {
-  save(storage, { conversation, session: SESSION, listening: true });
-  const taken = takeSaved(storage);
+  save(keeper, { conversation, session: SESSION, listening: true });
+  const taken = takeSaved(keeper, "reload");
   expect(taken).toMatchObject({ session: SESSION, listening: true });
   expect(taken?.conversation.id).toBe("cv_1");
   expect(taken?.conversation.items).toEqual(conversation.items);
-  expect(takeSaved(storage)).toBeNull();
+  expect(takeSaved(keeper, "reload")).toBeNull();
 });
 
 test("where there is no room the conversation goes on without what was said", () => {
   for (let n = 0; n < 100; n++) conversation.remark("Another remark.");
   storage.capacity = 500;
-  save(storage, { conversation, session: SESSION, listening: false });
-  expect(takeSaved(storage)?.conversation.items).toEqual([]);
+  save(keeper, { conversation, session: SESSION, listening: false });
+  expect(takeSaved(keeper, "reload")?.conversation.items).toEqual([]);
 });
 
 test("where there is no room at all nothing is kept, and nothing breaks", () => {
   storage.capacity = 10;
-  save(storage, { conversation, session: SESSION, listening: false });
+  save(keeper, { conversation, session: SESSION, listening: false });
   expect(storage.length).toBe(0);
-  expect(takeSaved(storage)).toBeNull();
+  expect(takeSaved(keeper, "reload")).toBeNull();
 });
 
 test.each(["", "{", "null", "7", '{"format":0}'])("rubbish is nothing: %s", (text) => {
   storage.setItem("voicesrv.conversation", text);
-  expect(takeSaved(storage)).toBeNull();
+  expect(takeSaved(keeper, "reload")).toBeNull();
+});
+
+test("what is forgotten does not come back", () => {
+  save(keeper, { conversation, session: SESSION, listening: true });
+  forget(keeper);
+  expect(takeSaved(keeper, "reload")).toBeNull();
+});
+
+test.each([
+  ["reload", true],
+  ["back_forward", true],
+  ["navigate", false],
+  ["prerender", false],
+  [undefined, false],
+])("a page that was opened by %s goes on: %s", (navigation, goesOn) => {
+  save(keeper, { conversation, session: SESSION, listening: true });
+  expect(takeSaved(keeper, navigation) !== null).toBe(goesOn);
+  expect(storage.length).toBe(0); // a copy is of no use later either
 });

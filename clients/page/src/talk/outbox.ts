@@ -1,0 +1,19 @@
+/** What was typed and is on its way. Pure. */
+
+/** Sends texts; those that could not be sent come back together, in order, once none is on its way. */
+export class Outbox {
+  #texts: (string | null)[] = []; // null: sent
+  #underWay = 0;
+
+  /**
+   * @param deliver sends it; false where it could not.
+   * @returns what to put back into the entry.
+   */
+  async send(text: string, deliver: (text: string) => Promise<boolean>): Promise<string[]> {
+    const at = this.#texts.push(text) - 1;
+    this.#underWay++;
+    if (await deliver(text)) this.#texts[at] = null;
+    this.#underWay--;
+    return this.#underWay > 0 ? [] : this.#texts.splice(0).filter((each) => each !== null);
+  }
+}

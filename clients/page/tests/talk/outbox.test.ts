@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { Outbox } from "../../src/talk/outbox.js";
+
+test("what was sent does not come back", async () => {
+  expect(await new Outbox().send("one", async () => true)).toEqual([]);
+});
+
+test("what was refused comes back in order, whichever was answered first", async () => {
+  const outbox = new Outbox();
+  const answers: ((sent: boolean) => void)[] = [];
+  const deliver = () => new Promise<boolean>((resolve) => answers.push(resolve));
+  const sends = ["one", "two", "three"].map((text) => outbox.send(text, deliver));
+  answers[2]?.(false);
+  answers[1]?.(true);
+  answers[0]?.(false);
+  expect((await Promise.all(sends)).filter((back) => back.length > 0)).toEqual([["one", "three"]]);
+  expect(await outbox.send("four", async () => false)).toEqual(["four"]); // and each once
+});
