@@ -34,7 +34,9 @@ def split(samples: Samples, size: int = 999) -> Iterator[Samples]:
 async def turns_of(blocks: Iterator[Samples], stt: FakeStt) -> tuple[list[Turn], list[int], int]:
     turns: list[Turn] = []
     progress: list[int] = []
-    duration_ms = await transcribe(blocks, FakeVad(), stt, "en", turns.append, progress.append)
+    duration_ms = await transcribe(
+        blocks, FakeVad(), stt, SttOptions("en", keyterms=("Tuttle",)), turns.append, progress.append
+    )
     return turns, progress, duration_ms
 
 
@@ -50,7 +52,7 @@ class SlowFirst(FakeStt):
     ) -> AsyncGenerator[Transcript, None]:
         self.streams += 1
         mine = self.streams
-        assert not options.interim
+        assert options == SttOptions("en", interim=False, live=False, keyterms=("Tuttle",))
         async for _ in audio:
             pass
         if mine == 1:

@@ -106,6 +106,24 @@ def test_a_bad_file_does_not_stop_the_rest(tmp_path: Path) -> None:
     ]
 
 
+def test_key_terms_are_for_engines_that_take_them() -> None:
+    done = transcribe(*NULL, "--keyterms", "Tuttle, Ormskirk", GO_FORWARD)
+    assert done.exit_code == 0
+    assert done.stderr == "voicesrv: null takes no key terms; it goes on without\n"
+    assert UNDERSTOOD.search(done.stdout)
+
+
+def test_a_bad_key_term_is_refused() -> None:
+    done = subprocess.run(
+        [VOICESRV, "transcribe", *NULL, "--keyterms", "x" * 300, GO_FORWARD],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("voicesrv: keyterms[0]: ")
+
+
 def test_what_cannot_go_together_is_refused(tmp_path: Path) -> None:
     shutil.copy(GO_FORWARD, tmp_path / "en_go_forward.wav")
     for arguments, said in (

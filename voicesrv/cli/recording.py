@@ -40,7 +40,7 @@ async def transcribe(
     blocks: Iterator[Samples],
     vad: Vad,
     stt: Stt,
-    language: str,
+    options: SttOptions,
     on_turn: Callable[[Turn], object],
     on_progress: Callable[[int], object],
 ) -> int:
@@ -50,7 +50,7 @@ async def transcribe(
         blocks: mono int16 at 16 kHz; read in a thread, since decoding blocks.
         vad: tells where speech is.
         stt: recognises it; it is given as many turns at once as there are processors.
-        language: BCP-47 tag, or ``auto``.
+        options: how it is heard; there are no interims, and who speaks now goes first.
         on_turn: called with each turn, in order.
         on_progress: called with the milliseconds that have been read.
 
@@ -84,7 +84,7 @@ async def transcribe(
                     case Heard(samples=samples):
                         audio.append(samples)
                     case Ended(speech_end_ms=end_ms):
-                        work = _recognise(stt, np.concatenate(audio), language, started, end_ms)
+                        work = _recognise(stt, np.concatenate(audio), options, started, end_ms)
                         await waiting.put(tasks.create_task(work))
             on_progress(samples_to_ms(n_samples, INPUT_RATE))
         await waiting.put(None)
@@ -110,16 +110,15 @@ def _next_second(blocks: Iterator[Samples]) -> Samples:
     return np.concatenate(taken) if taken else EMPTY
 
 
-async def _recognise(stt: Stt, samples: Samples, language: str, started: Started, end_ms: int) -> Turn:
-    options = SttOptions(language=language, interim=False, live=False)
-    final = await _final(stt, samples, options)
+async def _recognise(stt: Stt, samples: Samples, options: SttOptions, started: Started, end_ms: int) -> Turn:
+    final = await _final(stt, samples, replace(options, interim=False, live=False))
     offset = started.audio_from_ms
     return Turn(
         start_ms=started.start_ms,
         end_ms=end_ms,
         text=final.text,
         confidence=final.confidence,
-        language=final.language or language,
+        language=final.language or options.language,
         words=tuple(replace(w, start_ms=w.start_ms + offset, end_ms=w.end_ms + offset) for w in final.words),
     )
 

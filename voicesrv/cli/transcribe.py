@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from voicesrv.cli.choices import Keyterms
 from voicesrv.cli.start import ConfigFile, read_settings
 
 if TYPE_CHECKING:
     from voicesrv.cli.recording import Turn
-    from voicesrv.engines.base import Stt, Vad
+    from voicesrv.engines.base import Stt, SttOptions, Vad
     from voicesrv.settings import Settings
 
 STDIN = Path("-")
@@ -45,9 +46,13 @@ def transcribe(
     ] = None,
     stt: Annotated[str | None, typer.Option(help="Engine; see voicesrv engines.")] = None,
     language: Annotated[str | None, typer.Option(help="BCP-47 tag of what is spoken, or auto.")] = None,
+    keyterms: Keyterms = None,
     config: ConfigFile = None,
 ) -> None:
     """Transcribe recordings, without a server."""
+    from voicesrv.engines.base import SttOptions
+    from voicesrv.options import Options, changed
+
     asked = {Format.TXT: txt, Format.JSON: as_json, Format.SRT: srt, Format.VTT: vtt}
     formats = [each for each, wanted in asked.items() if wanted] or [Format.TXT]
     if len(formats) > 1:
@@ -59,11 +64,14 @@ def transcribe(
         if len({_target(file, formats[0], output) for file in files}) < len(files):
             raise typer.BadParameter("two of the files would be written under one name")
         output.mkdir(parents=True, exist_ok=True)
-    if not asyncio.run(_all(files, formats[0], output, settings)):
+    terms = changed(Options(), {"keyterms": keyterms or ""}).keyterms
+    if not asyncio.run(_all(files, formats[0], output, settings, SttOptions(settings.language, keyterms=terms))):
         sys.exit(1)
 
 
-async def _all(files: Sequence[Path], form: Format, folder: Path | None, settings: Settings) -> bool:
+async def _all(
+    files: Sequence[Path], form: Format, folder: Path | None, settings: Settings, options: SttOptions
+) -> bool:
     """Do one file after the other; a bad one does not stop the rest. True where all went well."""
     from voicesrv.errors import ClientError, EngineError
     from voicesrv.shelf import EngineShelf
@@ -71,19 +79,21 @@ async def _all(files: Sequence[Path], form: Format, folder: Path | None, setting
     well = True
     async with EngineShelf(settings) as shelf:
         vad, stt = await asyncio.gather(shelf.get("vad"), shelf.get("stt"))
+        if options.keyterms and not stt.capabilities.keyterms:
+            print(f"voicesrv: {stt.name} takes no key terms; it goes on without", file=sys.stderr)
         for file in files:
             try:
                 with _sink(file, form, folder) as sink:
                     if form is Format.TXT and len(files) > 1 and folder is None:
                         print(f"==> {file} <==", file=sink)
-                    await _one(file, form, sink, vad, stt, settings.language)
+                    await _one(file, form, sink, vad, stt, options)
             except (ClientError, EngineError) as error:
                 print(f"voicesrv: {file}: {error}", file=sys.stderr)
                 well = False
     return well
 
 
-async def _one(file: Path, form: Format, sink: TextIO, vad: Vad, stt: Stt, language: str) -> None:
+async def _one(file: Path, form: Format, sink: TextIO, vad: Vad, stt: Stt, options: SttOptions) -> None:
     from voicesrv.audio.files import decode
     from voicesrv.cli.recording import transcribe as transcribe_recording
 
@@ -96,7 +106,7 @@ async def _one(file: Path, form: Format, sink: TextIO, vad: Vad, stt: Stt, langu
 
     with _progress(file) as on_progress:
         blocks = decode(sys.stdin.buffer if file == STDIN else file)
-        duration_ms = await transcribe_recording(blocks, vad, stt, language, on_turn, on_progress)
+        duration_ms = await transcribe_recording(blocks, vad, stt, options, on_turn, on_progress)
     sink.writelines(_rendered(form, file, turns, duration_ms))
 
 
