@@ -76,6 +76,7 @@ async def test_http_beside_it(tmp_path: Path) -> None:
     async with serving(tmp_path) as at, httpx.AsyncClient(base_url=f"http://{at}", trust_env=False) as http:
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/readyz")).json() == {"ready": True}
+        assert (await http.get("/healthz/")).status_code == 404  # and nobody is sent elsewhere
         engines = (await http.get("/v1/engines")).json()
         assert {"vad", "stt", "llm", "tts"} == set(engines)
         async with dial(at) as socket:

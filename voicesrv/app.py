@@ -195,6 +195,8 @@ def create_app(settings: Settings, *, keeps: bool = True, certificate: Certifica
         exception_handlers=http.error_handlers(),
         lifespan=lifespan,
     )
+    # Starlette would send on who has a slash too many, and to whatever host was named.
+    app.router.redirect_slashes = False
     # What was told is sent within the last second of the time that the server gives itself.
     app.state.drain = lambda: hub.drain(max(0.0, settings.drain_s - 1))
     return app

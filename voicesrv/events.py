@@ -94,6 +94,8 @@ class Configure:
     """Change options from here on; values are checked by ``options.changed``."""
 
     changes: Mapping[str, Any]
+    id: str | int | None = None
+    """The client's own; what answers it bears it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +366,8 @@ class Configured:
     """All settings in force after a ``Configure``."""
 
     settings: Mapping[str, Any]
+    id: str | int | None = None
+    """Of the ``Configure``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +402,8 @@ class Failed:
     fatal: bool = False
     """True where the connection closes right after it."""
     retry_after_ms: int | None = None
+    id: str | int | None = None
+    """Of the command that was refused, where it had one."""
 
 
 Event = (

@@ -73,7 +73,8 @@ class Settings(BaseSettings):
     it too."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(default=(), repr=False)
     """Keys that clients may show, comma-separated, each ``KEY``, ``NAME:KEY`` or, for one that may do no
-    more than that, ``NAME+SCOPE+SCOPE:KEY``; empty asks for none."""
+    more than that, ``NAME+SCOPE+SCOPE:KEY``; empty asks for none. From 16 characters on, a key is let in however many
+    wrong ones come from its address."""
     open_access: bool = False
     """Serve an address that others can reach without any key."""
     allowed_origins: _List = ()
@@ -102,7 +103,7 @@ class Settings(BaseSettings):
     lead_ms: int = Field(default=2000, ge=100, le=60_000)
     """How far ahead of real time reply audio is sent, in milliseconds."""
     idle_timeout_s: _Seconds = 60.0
-    """Seconds without any message after which a connection is closed."""
+    """Seconds within which a client has to send some message; it is let go after half as long again."""
     resume_window_s: _Seconds = 120.0
     """Seconds for which a dropped connection can be resumed."""
     max_text_bytes: int = Field(default=64 * 1024, ge=1024, le=16 * 1024 * 1024)

@@ -73,7 +73,13 @@ async def test_every_command_on_the_wire() -> None:
         {"type": "playback", "reply": 3, "played_ms": 1200},
         {"type": "tool_result", "id": "t1", "output": "42"},
         {"type": "tool_result", "id": "t2", "error": "no such city"},
-        {"type": "configure", "endpointing_ms": 200, "instructions": "be brief", "tools": [{"name": "f"}]},
+        {
+            "type": "configure",
+            "id": "configure-1",
+            "endpointing_ms": 200,
+            "instructions": "be brief",
+            "tools": [{"name": "f"}],
+        },
         {"type": "ping"},
         {"type": "ping", "id": 7},
         {"type": "close"},
@@ -84,8 +90,9 @@ async def test_settings_go_into_the_query_or_are_told_at_once() -> None:
     async def listen(peer: Peer) -> None:
         assert peer.query == {"conversation": "c7", "keyterms": "Saoirse,piper", "endpointing_max_ms": "2000"}
         await peer.ready(conversation="c7")
-        assert await peer.hear_command() == {"type": "configure", "instructions": "be brief", "tools": [{"name": "f"}]}
-        assert await peer.hear_command() == {"type": "configure", "keyterms": ["Kim"]}
+        asked = {"type": "configure", "id": "configure-1", "instructions": "be brief", "tools": [{"name": "f"}]}
+        assert await peer.hear_command() == asked
+        assert await peer.hear_command() == {"type": "configure", "id": "configure-2", "keyterms": ["Kim"]}
         await peer.socket.close(1000)
 
     async with (

@@ -13,7 +13,7 @@ from websockets.http11 import Request, Response
 
 from tests.client.scripted import Peer, scripted
 from voicesrv_client.errors import Closed, Refused, Unreachable
-from voicesrv_client.events import Audio, Pong, Ready, ReplyText, ServerEvent, TurnStart
+from voicesrv_client.events import Audio, Configured, Pong, Ready, ReplyText, ServerError, ServerEvent, TurnStart
 from voicesrv_client.link import Link, Upkeep
 
 pytestmark = pytest.mark.anyio
@@ -185,6 +185,7 @@ async def test_begins_anew_where_state_is_lost() -> None:
         await peer.ready()
         await peer.say("turn.start", seq=40, turn=9)
         heard.append(await peer.hear_command())
+        await peer.say("configured", seq=41, id="configure-1", settings={})
         await peer.hear_audio(640)
         peer.drop()
 
@@ -208,43 +209,56 @@ async def test_begins_anew_where_state_is_lost() -> None:
         await link.configure({"instructions": "be brief", "endpointing_ms": 500})
         await link.send_audio(bytes(640))
         assert isinstance(await link.next(), TurnStart)
+        assert isinstance(await link.next(), Configured)
         back = await link.next()
         assert isinstance(back, Ready)
         assert link.conversation == "c2"
         await link.send_audio(b"ab")
         assert [type(e) for e in await rest(link)] == [TurnStart]
     assert queries == [
-        {"endpointing_ms": "500", "conversation": "c1", "resume": "r1", "after": "40"},
+        {"endpointing_ms": "500", "conversation": "c1", "resume": "r1", "after": "41"},
         {"endpointing_ms": "500"},
     ]
     # What a query cannot carry is told again; audio of the lost conversation is not.
     assert heard == [
-        {"type": "configure", "instructions": "be brief", "endpointing_ms": 500},
-        {"type": "configure", "instructions": "be brief"},
+        {"type": "configure", "id": "configure-1", "instructions": "be brief", "endpointing_ms": 500},
+        {"type": "configure", "id": "configure-2", "instructions": "be brief"},
         b"ab",
     ]
 
 
-async def test_one_wait_that_is_named_later_takes_the_place_of_two() -> None:
-    """As on the server: a new conversation is to have what the lost one had."""
-    queries: list[dict[str, str]] = []
+async def test_what_was_asked_for_and_not_answered_is_asked_for_on_the_next_connection() -> None:
+    heard: list[Any] = []
+    dropped = asyncio.Event()
 
     async def drops(peer: Peer) -> None:
         await peer.ready()
-        await peer.hear_command()
-        await peer.socket.close(4007)
+        heard.append(await peer.hear_command())
+        await peer.say("error", seq=1, code="bad_parameter", message="voice: no", id="configure-1")
+        heard.append(await peer.hear_command())
+        peer.drop()
+        dropped.set()
 
-    async def new(peer: Peer) -> None:
-        queries.append(peer.query)
+    async def goes_on(peer: Peer) -> None:
         await peer.ready()
+        heard.append(await peer.hear_command())
         await peer.socket.close(1000)
 
-    async with scripted(drops, new) as url:
-        link = Link(url, None, {"endpointing_ms": 300, "endpointing_max_ms": 2000}, upkeep())
+    async with scripted(drops, goes_on) as url:
+        link = Link(url, None, {}, upkeep())
         await link.open()
-        await link.configure({"endpointing_ms": 500})
-        await rest(link)
-    assert queries == [{"endpointing_ms": "500"}]
+        await link.configure({"voice": "no"})
+        refused = await link.next()
+        assert isinstance(refused, ServerError)
+        assert refused.id == "configure-1"
+        await link.configure({"language": "de"})
+        await dropped.wait()
+        assert [type(event) for event in await rest(link)] == [Ready]
+    assert [(each["id"], each.get("voice"), each.get("language")) for each in heard] == [
+        ("configure-1", "no", None),
+        ("configure-2", None, "de"),
+        ("configure-2", None, "de"),
+    ]
 
 
 async def test_asks_again_to_finish_after_a_drop() -> None:

@@ -122,7 +122,7 @@ TABLE = {
         "protocol conversation connection resume settings engines lead_ms received_ms limits",
         "audio",  # an addition: where a resume goes on in the middle of a reply
     ),
-    "configured": ("settings", ""),
+    "configured": ("settings", "id"),
     "turn.start": ("turn at_ms", ""),
     "transcript": ("turn text stable", "words"),
     "turn.eager_end": ("turn text confidence at_ms", ""),
@@ -141,7 +141,7 @@ TABLE = {
     "flushed": ("", "id"),
     "pong": ("", "id"),
     "warning": ("code message", ""),
-    "error": ("code message fatal", "retry_after_ms"),
+    "error": ("code message fatal", "retry_after_ms id"),
 }
 
 

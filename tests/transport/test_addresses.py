@@ -7,7 +7,7 @@ from typing import Any
 import ifaddr
 import pytest
 
-from voicesrv.transport.addresses import addresses, is_host, names
+from voicesrv.transport.addresses import addresses, is_host, names, network_of
 
 
 def adapter(name: str, *ips: Any) -> SimpleNamespace:
@@ -58,3 +58,20 @@ def test_hosts(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "*", "[::1]", "nas:8000", "a b", "-a", "*.example"])
 def test_what_is_no_host(host: str) -> None:
     assert not is_host(host)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("/run/socket", "/run/socket"),
+    ],
+)
+def test_what_a_client_shares(address: str, network: str) -> None:
+    assert network_of(address) == network

@@ -142,12 +142,30 @@ def test_ten_wrong_keys_a_minute_and_then_a_pause_for_that_address() -> None:
     assert gate.admit(scope(query=f"token={KEY}")) == ALICE
 
 
+def test_who_guesses_keeps_nobody_out_whose_key_cannot_be_guessed() -> None:
+    gate = access(api_keys=(f"alice:{KEY}", "bob:0123456789abcdef"))
+    token, _ = gate.issue_token(ALICE)
+    for _ in range(11):
+        refused(gate, scope(query="token=wrong-but-long-enough"))
+    assert gate.admit(scope(query="token=0123456789abcdef")).name == "bob"
+    assert gate.admit(scope(query=f"token={token}")).name == "alice"
+    assert refused(gate, scope(query=f"token={KEY}")).code is Code.RATE_LIMITED
+
+
 def test_addresses_of_one_ipv6_network_share_their_failures() -> None:
     gate = access()
     for i in range(10):
         refused(gate, scope(query="token=wrong", client=f"2001:db8::{i}"))
     assert refused(gate, scope(query=f"token={KEY}", client="2001:db8::ffff")).code is Code.RATE_LIMITED
     assert gate.admit(scope(query=f"token={KEY}", client="2001:db8:0:1::1")) == ALICE
+
+
+def test_addresses_of_ipv4_share_nothing_where_the_server_listens_on_both() -> None:
+    gate = access()
+    for _ in range(10):
+        refused(gate, scope(query="token=wrong", client="::ffff:192.0.2.1"))
+    assert refused(gate, scope(query=f"token={KEY}", client="192.0.2.1")).code is Code.RATE_LIMITED
+    assert gate.admit(scope(query=f"token={KEY}", client="::ffff:192.0.2.2")) == ALICE
 
 
 def test_the_memory_of_failures_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,16 +6,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.conversation.stage import LOUD, QUIET, Stage, stage
+from tests.conversation.virtual_time import VirtualTimeLoop
 from voicesrv.conversation.seat import Join
 from voicesrv.events import ToolCall, ToolCalled
 from voicesrv.options import Options, changed
 from voicesrv.protocols.native import NativeCodec
+from voicesrv.transport import connection
 from voicesrv.transport.connection import MAX_REFUSALS, Connection, ConnectionOptions
 from voicesrv.transport.keys import Identity
 
@@ -94,7 +97,7 @@ async def connected(
 ) -> AsyncIterator[Socket]:
     socket = Socket()
     seat = await it.hub.join(Join("local", changed(Options(), query)))
-    connection = Connection(
+    served = Connection(
         seat,
         identity or Identity("local"),
         NativeCodec(),
@@ -104,7 +107,7 @@ async def connected(
         options or ConnectionOptions(),
     )
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(connection.run())
+        tasks.create_task(served.run())
         yield socket
         socket.hang_up()
 
@@ -191,6 +194,25 @@ async def test_silence_on_the_line_ends_it_and_it_can_come_back() -> None:
         assert it.hub.held == 1
 
 
+def test_a_hidden_tab_that_may_ping_once_a_minute_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=loop.time))
+        async with stage() as it, connected(it) as socket:
+            for gap_s in (15, 75, *[60] * 30):
+                await asyncio.sleep(gap_s)
+                socket.say({"type": "ping"})
+            n_pongs = sum(event["type"] == "pong" for event in socket.events)
+            assert (n_pongs, socket.close) == (31, None)  # the last one is still to be answered
+            await asyncio.sleep(89)
+            assert socket.close is None
+            await asyncio.sleep(5)
+            assert socket.close == (4002, "idle")
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(run())
+
+
 async def test_a_client_that_does_not_read_is_cut() -> None:
     async with stage() as it, connected(it, ConnectionOptions(max_waiting_bytes=20_000), mode="speak") as socket:
         await socket.get("ready")
@@ -233,9 +255,27 @@ async def test_a_fault_of_ours_is_told_by_a_request_id_alone(caplog: pytest.LogC
 async def test_configure_is_answered_and_scopes_hold() -> None:
     async with stage() as it, connected(it, identity=Identity("ear", frozenset({"listen"})), mode="listen") as socket:
         socket.say({"type": "configure", "language": "de", "unknown": 1})
-        assert (await socket.get("configured"))["settings"]["language"] == "de"
+        configured = await socket.get("configured")
+        assert configured["settings"]["language"] == "de"
+        assert "id" not in configured
         socket.say({"type": "configure", "mode": "speak"})
-        assert (await socket.get("error"))["code"] == "forbidden"
+        error = await socket.get("error")
+        assert error["code"] == "forbidden"
+        assert "id" not in error
+
+
+async def test_an_answer_bears_the_id_of_what_it_answers() -> None:
+    async with stage() as it, connected(it, identity=Identity("ear", frozenset({"listen"})), mode="listen") as socket:
+        socket.say({"type": "configure", "id": "c1", "language": "de"})
+        assert (await socket.get("configured"))["id"] == "c1"
+        socket.say({"type": "configure", "id": 2, "language": "en", "eager_ms": -1})  # a bad value
+        socket.say({"type": "configure", "id": "c3", "language": "en", "mode": "speak"})  # not for this key
+        socket.say({"type": "tool_result", "id": "t4", "output": ""})
+        socket.say({"type": "text", "text": "x"})
+        socket.say({"type": "configure"})
+        await socket.until(lambda: len([each for each in socket.events if each["type"] == "configured"]) == 2)
+        assert [each.get("id") for each in socket.events if each["type"] == "error"] == [2, "c3", "t4", None]
+        assert socket.events[-1]["settings"]["language"] == "de"  # a refused change changes nothing
 
 
 async def test_close_is_answered_with_1000_and_nothing_is_kept() -> None:
@@ -260,11 +300,11 @@ async def test_an_event_without_words_ends_one_connection() -> None:
         user = await it.join()
         socket = Socket()
         seat = await it.hub.join(Join("local", Options(), user.seat.conversation.id))
-        connection = Connection(
+        served = Connection(
             seat, Identity("local"), NativeCodec(), socket.inbox.get, socket.send, socket, ConnectionOptions()
         )
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(connection.run())
+            tasks.create_task(served.run())
             await socket.get("ready")
             user.seat.conversation.emit(ToolCalled(1, ToolCall("c", "x", {"n": float("inf")})))
             await socket.until(lambda: socket.close)

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from tests.hostile.raw import Answer, connected
+from tests.hostile.raw import CLOSE, Answer, connected, frame, upgraded
 from voicesrv.errors import ClientError, Code
 from voicesrv.options import Options
 from voicesrv.transport.auth import Access, AccessOptions
@@ -189,3 +189,17 @@ async def test_a_websocket_where_there_is_none_is_404_before_the_upgrade() -> No
         assert (answer.status, answer.json()["code"]) == (404, "not_found")
     async with running(Site().app()) as url, connected(url) as client:
         assert (await client.upgrade("/ws")).status == 101
+
+
+async def test_a_page_that_opens_a_websocket_where_there_is_none_is_told_on_it() -> None:
+    async with running(Site().app()) as url, upgraded(url, "/v1/nothing?refuse=socket") as client:
+        assert (await client.message())["message"] == "no WebSocket at this path"
+        assert await client.close() == (4504, "not_found")
+
+
+async def test_a_refused_client_is_not_held_however_it_goes_on() -> None:
+    """It shows no key, so it may neither keep a megabyte of a half message here nor wait with its answer."""
+    async with running(Site().app()) as url, upgraded(url, "/v1/nothing?refuse=socket") as client:
+        client.send(b"\x82\xff" + (1 << 20).to_bytes(8, "big") + bytes(1 << 12))
+        assert (await client.message())["code"] == "not_found"
+        assert await client.end() == frame(CLOSE, (4504).to_bytes(2, "big") + b"not_found", mask=False)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.hostile.raw import connected
+from tests.hostile.raw import connected, upgraded
 from tests.transport.apps import EchoApp
+from voicesrv.transport import http_protocol
 from voicesrv.transport.server import ServerOptions, running
 
 pytestmark = pytest.mark.anyio
@@ -104,16 +106,39 @@ async def test_stray_line_ends_do_not_keep_a_connection() -> None:
         assert await client.end() == b""
 
 
-async def test_one_connection_too_many_is_told_so() -> None:
-    async with running(EchoApp(), options(max_connections=3)) as url, contextlib.AsyncExitStack() as stack:
-        for _ in range(3):
+@contextlib.asynccontextmanager
+async def full(n: int = 3) -> AsyncIterator[str]:
+    """A server with as many connections as it may have."""
+    async with running(EchoApp(), options(max_connections=n)) as url, contextlib.AsyncExitStack() as stack:
+        for _ in range(n):
             client = await stack.enter_async_context(connected(url))
             assert (await client.request()).status == 200
-        extra = await stack.enter_async_context(connected(url))
-        answer = await extra.answer()
+        yield url
+
+
+async def test_one_connection_too_many_is_told_so() -> None:
+    async with full() as url:
+        async with connected(url) as extra:
+            answer = await extra.request()
+            assert (answer.status, answer.json()["code"]) == (503, "overloaded")
+            assert answer.headers["retry-after"] == "1"
+            assert await extra.end() == b""
+        async with connected(url) as extra:
+            assert (await extra.upgrade("/ws")).status == 503
+        async with upgraded(url, "/ws?refuse=socket") as extra:
+            error = await extra.message()
+            assert (error["code"], error["retry_after_ms"]) == ("overloaded", 1000)
+            assert await extra.close() == (1013, "overloaded")
+
+
+async def test_far_too_many_are_not_heard_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "_OVERFLOW", 1)
+    async with full() as url, connected(url) as heard, connected(url) as not_heard:
+        answer = await not_heard.answer()
         assert (answer.status, answer.json()["code"]) == (503, "overloaded")
         assert answer.headers["retry-after"] == "1"
-        assert await extra.end() == b""
+        assert await not_heard.end() == b""
+        assert (await heard.request()).status == 503
 
 
 async def test_a_request_of_before_http_1_is_none() -> None:

@@ -17,7 +17,7 @@ from voicesrv.transport.server import running
 
 pytestmark = pytest.mark.anyio
 
-HTML = b'<!doctype html><title>talk</title><script type="module" src="./assets/index-Ab12.js"></script>'
+HTML = b'<!doctype html><title>talk</title><script type="module" src="./assets/index-Ab12cd-F.js"></script>'
 SCRIPT = b"console.log(1)\n" * 100
 
 
@@ -26,13 +26,13 @@ def folder(tmp_path: Path) -> Path:
     """Both pages, as they are compiled."""
     put(tmp_path / "talk" / "index.html", HTML)
     put(tmp_path / "talk" / "favicon.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
-    script = tmp_path / "talk" / "assets" / "index-Ab12.js"
+    script = tmp_path / "talk" / "assets" / "index-Ab12cd-F.js"
     put(script, SCRIPT)
-    put(script.with_name("index-Ab12.js.gz"), gzip.compress(SCRIPT))
-    put(script.with_name("index-Ab12.js.br"), b"as good as brotli")
-    put(tmp_path / "talk" / "assets" / "worklet-Cd34.js", b"registerProcessor()")
+    put(script.with_name("index-Ab12cd-F.js.gz"), gzip.compress(SCRIPT))
+    put(script.with_name("index-Ab12cd-F.js.br"), b"as good as brotli")
+    put(tmp_path / "talk" / "assets" / "worklet-Cd34_fGH.js", b"registerProcessor()")
     put(tmp_path / "console" / "index.html", b"<!doctype html><title>console</title>")
-    put(tmp_path / "console" / "assets" / "index-Ef56.css", b"body{}")
+    put(tmp_path / "console" / "assets" / "index-Ef56ghIJ.css", b"body{}")
     put(tmp_path / "secret.txt", b"the canary")
     return tmp_path
 
@@ -64,9 +64,9 @@ async def ask(folder: Path, line: str, *headers: str) -> Answer:
         ("/", "text/html; charset=utf-8", HTML),
         ("/?agent=clerk", "text/html; charset=utf-8", HTML),
         ("/favicon.svg", "image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
-        ("/assets/index-Ab12.js", "text/javascript; charset=utf-8", SCRIPT),
+        ("/assets/index-Ab12cd-F.js", "text/javascript; charset=utf-8", SCRIPT),
         ("/console/", "text/html; charset=utf-8", b"<!doctype html><title>console</title>"),
-        ("/console/assets/index-Ef56.css", "text/css; charset=utf-8", b"body{}"),
+        ("/console/assets/index-Ef56ghIJ.css", "text/css; charset=utf-8", b"body{}"),
     ],
 )
 async def test_files_are_where_their_folder_says(folder: Path, path: str, media_type: str, body: bytes) -> None:
@@ -93,7 +93,7 @@ async def test_the_console_without_its_slash_is_moved_relatively(folder: Path, q
         "/index.html",
         "/assets/",
         "/assets",
-        "/assets/index-Ab12.js.gz",
+        "/assets/index-Ab12cd-F.js.gz",
         "/assets/missing.js",
         "/talk/index.html",
         "/secret.txt",
@@ -102,10 +102,10 @@ async def test_the_console_without_its_slash_is_moved_relatively(folder: Path, q
         "/%2e%2e/secret.txt",
         "/assets/..%2f..%2fsecret.txt",
         "/assets/..%5c..%5csecret.txt",
-        "/assets//index-Ab12.js",
+        "/assets//index-Ab12cd-F.js",
         "/console/../secret.txt",
         "//secret.txt",
-        "/assets/index-Ab12.js%00",
+        "/assets/index-Ab12cd-F.js%00",
     ],
 )
 async def test_no_path_leads_anywhere_else(folder: Path, path: str) -> None:
@@ -132,10 +132,28 @@ async def test_what_is_no_part_of_a_page_is_left_out(folder: Path, caplog: pytes
 
 
 async def test_hashed_files_are_kept_for_ever_and_pages_asked_for_again(folder: Path) -> None:
-    assert "immutable" in (await ask(folder, "GET /assets/index-Ab12.js")).headers["cache-control"]
-    assert "immutable" in (await ask(folder, "GET /console/assets/index-Ef56.css")).headers["cache-control"]
+    assert "immutable" in (await ask(folder, "GET /assets/index-Ab12cd-F.js")).headers["cache-control"]
+    assert "immutable" in (await ask(folder, "GET /console/assets/index-Ef56ghIJ.css")).headers["cache-control"]
     for path in ("/", "/console/", "/favicon.svg"):
         assert (await ask(folder, f"GET {path}")).headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "assets/main.notahash.js",
+        "assets/main.Ab12cd-F.js",
+        "assets/main-Ab12cd-.js",
+        "assets/main-worklets.js",
+        "assets/Ab12cd-F.js",
+        "assets/main-Ab12cd-F.d/main.js",
+        "main-Ab12cd-F.js",
+    ],
+)
+async def test_what_has_no_hash_in_its_name_is_asked_for_again(folder: Path, path: str) -> None:
+    put(folder / "talk" / path, b"1")
+    answer = await ask(folder, f"GET /{path}")
+    assert (answer.status, answer.headers["cache-control"]) == (200, "no-cache")
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
@@ -167,17 +185,17 @@ async def test_a_changed_page_has_another_etag(folder: Path) -> None:
     ],
 )
 async def test_what_was_compressed_is_sent_so(folder: Path, accept: str, coding: str | None) -> None:
-    answer = await ask(folder, "GET /assets/index-Ab12.js", f"Accept-Encoding: {accept}")
+    answer = await ask(folder, "GET /assets/index-Ab12cd-F.js", f"Accept-Encoding: {accept}")
     assert answer.headers.get("content-encoding") == coding
     assert answer.headers["vary"] == "accept-encoding"
     expected = {"br": b"as good as brotli", "gzip": gzip.compress(SCRIPT), None: SCRIPT}[coding]
     assert answer.body == expected or gzip.decompress(answer.body) == SCRIPT
-    plain = await ask(folder, "GET /assets/index-Ab12.js")
+    plain = await ask(folder, "GET /assets/index-Ab12cd-F.js")
     assert (answer.headers["etag"] == plain.headers["etag"]) == (coding is None)
 
 
 async def test_what_was_not_compressed_is_sent_as_it_is(folder: Path) -> None:
-    answer = await ask(folder, "GET /assets/worklet-Cd34.js", "Accept-Encoding: gzip, br")
+    answer = await ask(folder, "GET /assets/worklet-Cd34_fGH.js", "Accept-Encoding: gzip, br")
     assert answer.body == b"registerProcessor()" and "content-encoding" not in answer.headers
 
 
@@ -233,4 +251,4 @@ async def test_one_page_may_be_built_without_the_other(folder: Path) -> None:
     (folder / "console" / "index.html").unlink()
     assert (await ask(folder, "GET /")).body == HTML
     assert b"Node.js" in (await ask(folder, "GET /console/")).body
-    assert (await ask(folder, "GET /console/assets/index-Ef56.css")).status == 404
+    assert (await ask(folder, "GET /console/assets/index-Ef56ghIJ.css")).status == 404

@@ -238,6 +238,22 @@ def test_a_signal_drains_and_the_exit_code_is_0(number: signal.Signals) -> None:
     assert "Traceback" not in err
 
 
+def test_it_may_have_all_the_sockets_that_it_says() -> None:
+    resource = pytest.importorskip("resource")
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("Linux alone tells another process's limits")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))  # the program inherits it
+    try:
+        program, _ = started(drain_s=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with program:
+        allowed = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)[0]
+        program.terminate()
+    assert allowed == min(4096 + 512, hard)
+
+
 def test_a_second_signal_ends_at_once() -> None:
     program, _ = started(drain_s=60)
     with program:

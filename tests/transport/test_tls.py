@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -16,7 +18,7 @@ from tests.hostile.raw import BINARY, connected, frame, text, upgraded
 from tests.transport.apps import DeafApp, EchoApp, FloodApp
 from voicesrv import metrics
 from voicesrv.errors import ConfigError
-from voicesrv.transport import tls
+from voicesrv.transport import tls, websocket_protocol
 from voicesrv.transport.server import ServerOptions, running
 from voicesrv.transport.tls import Certificate
 
@@ -108,6 +110,16 @@ async def test_those_who_are_there_when_the_server_stops_are_told(
     assert await client == (1012, "shutting_down")
 
 
+async def test_who_answers_a_close_need_not_wait_for_the_end(
+    certificate: Certificate, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "LINGER_S", 60.0)
+    app = EchoApp()
+    async with running(app, options(certificate)) as url, upgraded(url, trust=trust) as client:
+        (await app.wires.get()).cut(4503, "forbidden")
+        assert await client.close() == (4503, "forbidden")
+
+
 # --- those who begin and do not go on ------------------------------------------------------------
 
 
@@ -137,20 +149,45 @@ def dropped(what: str) -> float:
 async def test_handshakes_are_bounded(
     certificate: Certificate, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tls, "_MAX_HANDSHAKES", 1)
+    monkeypatch.setattr(tls, "_MAX_HANDSHAKES", 2)
     before = dropped("tls_handshake")
-    async with running(EchoApp(), options(certificate)) as url:
-        async with connected(url) as first, connected(url) as second:
-            first.send(HELLO_BEGINS)
-            second.send(HELLO_BEGINS)
-            ends = [asyncio.create_task(each.end()) for each in (first, second)]
-            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            assert [each.result() for each in done] == [b""]
-            for each in ends:
-                each.cancel()
-        async with connected(url, trust=trust) as later:  # the others have gone
+    async with (
+        running(EchoApp(), options(certificate)) as url,
+        connected(url) as oldest,
+        connected(url) as second,
+    ):
+        for each in (oldest, second):
+            each.send(HELLO_BEGINS)
+        async with connected(url, trust=trust) as speaks:
+            assert (await speaks.request()).status == 200
+            assert await oldest.end() == b""
+        async with connected(url, trust=trust) as later:  # the place of the one that is done is free
             assert (await later.request()).status == 200
     assert dropped("tls_handshake") == before + 1
+
+
+@pytest.mark.parametrize("sent", [b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2"])
+async def test_an_attack_on_all_places_keeps_nobody_out(
+    certificate: Certificate, trust: ssl.SSLContext, sent: bytes, address: str
+) -> None:
+    """Three hundred at a time more than fill the places, from an address of their own and from the victim's."""
+    loop = asyncio.get_running_loop()
+    before = dropped("tls_handshake")
+    async with running(EchoApp(), options(certificate)) as url, contextlib.AsyncExitStack() as stack:
+        port = urlsplit(url).port
+        for _ in range(3):
+            attackers = []
+            for _ in range(300):
+                attacker = stack.enter_context(socket.socket())
+                attacker.bind((address, 0))
+                attacker.setblocking(False)
+                attackers.append(attacker)
+            await asyncio.gather(*(loop.sock_connect(each, ("127.0.0.1", port)) for each in attackers))
+            await asyncio.gather(*(loop.sock_sendall(each, sent) for each in attackers))
+            async with asyncio.timeout(2), connected(url, trust=trust) as honest:
+                assert (await honest.request()).status == 200
+    assert dropped("tls_handshake") > before
 
 
 async def test_the_silent_keep_nobody_out(
@@ -192,6 +229,30 @@ async def test_the_silent_give_their_sockets_to_newcomers(
         assert await silent.end() == b""
         async with connected(url, trust=trust) as client:
             assert (await client.request()).status == 200
+    assert "no connection can be accepted" not in caplog.text
+
+
+async def test_so_do_those_that_are_in_a_handshake(
+    certificate: Certificate, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, asyncio.SelectorEventLoop):
+        pytest.skip("uvloop's methods cannot be replaced")
+    accept, n_tries = loop.sock_accept, 0
+
+    async def sock_accept(listening: socket.socket) -> Any:
+        nonlocal n_tries
+        n_tries += 1
+        if n_tries == 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return await accept(listening)
+
+    monkeypatch.setattr(loop, "sock_accept", sock_accept)
+    async with running(EchoApp(), options(certificate)) as url, connected(url) as half:
+        half.send(HELLO_BEGINS)
+        async with connected(url, trust=trust) as client:
+            assert (await client.request()).status == 200
+        assert await half.end() == b""
     assert "no connection can be accepted" not in caplog.text
 
 

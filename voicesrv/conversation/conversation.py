@@ -295,14 +295,14 @@ class Conversation:
             case Close():
                 self._close(participant)
 
-    def reconfigure(self, participant: Participant, setup: Setup) -> None:
+    def reconfigure(self, participant: Participant, setup: Setup, id: str | int | None = None) -> None:
         """Put other options in force; an open turn keeps its recogniser."""
         participant.setup = setup
         self._turns.notice_all(participant, participant.listener.configure(setup.options))
         self._turns.wait_anew(participant)
         if setup.options.mode == "speak":  # no more audio is heard: nothing else would end its turn
             self._turns.end(participant, EndCause.FINALIZE)
-        self.answer(participant, Configured(setup.options.public()))
+        self.answer(participant, Configured(setup.options.public(), id))
         self.floor.audience_changed()
 
     def _hear(self, participant: Participant, data: bytes) -> None:

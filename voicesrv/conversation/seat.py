@@ -77,15 +77,20 @@ class Seat:
             message = f"after: what followed event {self._join.after} is not whole any more; start anew"
             raise ClientError(Code.STATE_LOST, message)
 
-    async def reconfigure(self, outbox: Outbox, options: Options) -> None:
+    async def reconfigure(self, outbox: Outbox, options: Options, id: str | int | None = None) -> None:
         """Put other options in force, unless another socket has taken the seat meanwhile.
+
+        Args:
+            outbox: of the connection that asks for them.
+            options: all of them.
+            id: of the request, for the answer.
 
         Raises:
             ClientError: an engine or agent named in them is not to be had; nothing has changed.
         """
         setup = await self._hub.resolve(options)
         if self.participant.outbox is outbox:
-            self.conversation.reconfigure(self.participant, setup)
+            self.conversation.reconfigure(self.participant, setup, id)
 
     def give_up(self) -> None:
         """The socket was lost before it could take the seat."""

@@ -195,7 +195,7 @@ class NativeCodec:
 
 
 def _configure(body: dict[str, Any]) -> Command:
-    return Configure({name: body[name] for name in opt.names() if name in body})
+    return Configure({name: body[name] for name in opt.names() if name in body}, _any_id(body))
 
 
 def _speak(body: dict[str, Any]) -> Command:
@@ -329,7 +329,7 @@ def _write(event: Event) -> tuple[str, dict[str, Any]]:
             }
             return "ready", fields
         case Configured():
-            return "configured", {"settings": dict(event.settings)}
+            return "configured", {"settings": dict(event.settings), **_with_id(event.id)}
         case Flushed():
             return "flushed", _with_id(event.id)
         case Pong():
@@ -339,7 +339,7 @@ def _write(event: Event) -> tuple[str, dict[str, Any]]:
         case Failed():
             fields = {"code": event.code, "message": event.message, "fatal": event.fatal}
             more = {} if event.retry_after_ms is None else {"retry_after_ms": event.retry_after_ms}
-            return "error", fields | more
+            return "error", fields | more | _with_id(event.id)
     raise AssertionError(f"no wire form for {type(event).__name__}")
 
 

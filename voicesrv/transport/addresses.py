@@ -1,4 +1,4 @@
-"""Under which names and addresses others reach this machine."""
+"""Under which names and addresses others reach this machine, and which clients share one."""
 
 from __future__ import annotations
 
@@ -46,3 +46,18 @@ def is_host(text: str) -> bool:
     except ValueError:
         return _NAME.fullmatch(text) is not None
     return True
+
+
+def network_of(address: str) -> str:
+    """What one client is sure to share: its IPv4 address, or the /64 of an IPv6 one.
+
+    A socket that listens on all addresses shows those of IPv4 within IPv6 (``::ffff:192.0.2.1``, RFC 4291,
+    section 2.5.5.2), which are not of one network.
+    """
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if ip.version == 4:
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))

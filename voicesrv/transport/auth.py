@@ -12,12 +12,16 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from voicesrv.errors import ClientError, Code, ConfigError
+from voicesrv.transport.addresses import network_of
 from voicesrv.transport.keys import LOCAL, TOKEN_LIFE_S, TOKEN_PREFIX, Identity, KeyRing, Tokens
 from voicesrv.transport.limits import TokenBucket
 from voicesrv.transport.origins import Doors
 
 SUBPROTOCOL_PREFIX = "token."
 """A browser cannot set ``Authorization`` on a WebSocket, but it can offer ``token.KEY`` as a subprotocol."""
+_UNGUESSABLE = 16
+"""Characters from which on a key is let in whoever shares its address guesses at others: behind a proxy that may be
+anybody. Shorter ones are refused with the guesses, or guessing would go on."""
 _FAILURES = 10
 _FAILURES_PER_S = _FAILURES / 60
 _MAX_ADDRESSES = 10_000
@@ -92,14 +96,16 @@ class Access:
                 "no key: send Authorization: Bearer KEY, or the query parameter token, or the subprotocol token.KEY",
             )
         now = self._clock()
-        address = _network(connection.client.host if connection.client else "")
+        redeem = shown.startswith(TOKEN_PREFIX)
+        identity = self._tokens.redeem(shown, now) if redeem else self._keys.find(shown)
+        if identity is not None and (redeem or len(shown) >= _UNGUESSABLE):
+            return identity
+        address = network_of(connection.client.host if connection.client else "")
         failures = self._failures.get(address)
         if failures is not None and failures.left(now) < 1:
             raise ClientError(
                 Code.RATE_LIMITED, "too many wrong keys from this address", retry_after_ms=failures.wait_ms(now)
             )
-        redeem = shown.startswith(TOKEN_PREFIX)
-        identity = self._tokens.redeem(shown, now) if redeem else self._keys.find(shown)
         if identity is None:
             self._count_failure(address, now)
             raise ClientError(Code.UNAUTHORIZED, "this token has ended or was used" if redeem else "no such key")
@@ -156,15 +162,6 @@ def _shown_key(connection: HTTPConnection) -> str | None:
 def _offered_subprotocols(connection: HTTPConnection) -> Sequence[str]:
     lines = connection.headers.getlist("sec-websocket-protocol")
     return [offered.strip() for line in lines for offered in line.split(",")]
-
-
-def _network(address: str) -> str:
-    """What one client is sure to share: its IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
 
 
 def _is_loopback(host: str) -> bool:

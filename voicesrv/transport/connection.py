@@ -57,6 +57,11 @@ PIECE_MS = 1000
 CONFIGURE_TIMEOUT_S = 20.0
 """For engines that a ``configure`` names and that are not open yet."""
 PACE_TOLD_EVERY_S = 2.0
+IDLE_PATIENCE = 1.5
+"""Times the idle limit, before a silent client is let go. Chrome runs the timers of a hidden tab once a minute
+(https://developer.chrome.com/blog/timer-throttling-in-chrome-88), so one that pings after 15 s of silence may be
+heard 75 s after the last time. Answers to the server's own pings do not count: every WebSocket library gives them,
+also for a program that has forgotten its socket, and no limit would be left."""
 _NOT_COUNTED = (Code.RATE_LIMITED, Code.AUDIO_TOO_FAST)  # these have limits of their own
 
 _MODES_FOR: Mapping[type[Command], tuple[str, ...]] = {
@@ -77,7 +82,7 @@ class ConnectionOptions:
     """Bounds of one connection."""
 
     idle_timeout_s: float = 60.0
-    """Without any message from the client."""
+    """Within which a client has to send some message; it is let go after half as long again."""
     send_timeout_s: float = 10.0
     """One message may wait so long for the client to read."""
     max_waiting_bytes: int = 1 << 20
@@ -221,6 +226,7 @@ class Connection:
             self._heard_at = now
             participant.confirm_token()
             data = message.get("bytes")
+            id: str | int | None = None
             try:
                 if data is None:
                     if not self._may_control(now):
@@ -235,14 +241,16 @@ class Connection:
                         elif self._closing is None:
                             conversation.handle(participant, command)
                     elif isinstance(command, Configure):
+                        id = command.id
                         options = changed(participant.options, command.changes)
                         check_scope(self._identity, options)
-                        await self._reconfigure(options)
+                        await self._reconfigure(options, id)
                     else:
+                        id = command.id if isinstance(command, ToolOutput) else None
                         self._check_right(command)
                         conversation.handle(participant, command)
             except ClientError as error:
-                self._tell(error)
+                self._tell(error, id)
             except Exception:
                 request_id = uuid.uuid4().hex[:12]
                 logger.exception("connection %s failed, request id %s", participant.id, request_id)
@@ -263,10 +271,10 @@ class Connection:
             self._seat.conversation.handle(self._seat.participant, AppendAudio(data[start : start + size]))
             await asyncio.sleep(0)
 
-    async def _reconfigure(self, options: Options) -> None:
+    async def _reconfigure(self, options: Options, id: str | int | None) -> None:
         try:
             async with asyncio.timeout(CONFIGURE_TIMEOUT_S):
-                await self._seat.reconfigure(self, options)
+                await self._seat.reconfigure(self, options, id)
         except TimeoutError:
             message = f"an engine was not open within {CONFIGURE_TIMEOUT_S:.0f} s; nothing has changed"
             raise ClientError(Code.OVERLOADED, message, retry_after_ms=5000) from None
@@ -297,10 +305,10 @@ class Connection:
             self._pace_told_at = now
             self._tell(error)
 
-    def _tell(self, error: ClientError) -> None:
-        """Tell the client of a fault of its own; too many of them end the connection."""
+    def _tell(self, error: ClientError, id: str | int | None = None) -> None:
+        """Tell the client of a fault of its own, in the command of this id; too many of them end the connection."""
         metrics.ERRORS.labels(error.code.value).inc()
-        failed = Failed(error.code, error.message, retry_after_ms=error.retry_after_ms)
+        failed = Failed(error.code, error.message, retry_after_ms=error.retry_after_ms, id=id)
         self._seat.conversation.answer(self._seat.participant, failed)
         if error.code in _NOT_COUNTED:
             return
@@ -380,7 +388,7 @@ class Connection:
                 self._drop_slow(f"a message waited {self._options.send_timeout_s:.0f} s to be read")
             return
         idle_s = now - self._heard_at
-        if self._closing is None and idle_s > self._options.idle_timeout_s:
+        if self._closing is None and idle_s > IDLE_PATIENCE * self._options.idle_timeout_s:
             self._fail(ClientError(Code.IDLE, f"no message for {self._options.idle_timeout_s:.0f} s"))
         self._looking = asyncio.get_running_loop().call_later(self._period_s(), self._look)
 

@@ -26,7 +26,7 @@ from voicesrv.errors import ClientError, Code
 from voicesrv.options import Options
 from voicesrv.protocols.native import PROTOCOL, QUERY_OPTIONS, error_body
 from voicesrv.transport.auth import Access
-from voicesrv.transport.refusal import headers_of, refusal
+from voicesrv.transport.refusal import headers_of, refusal, refuse
 
 WEBSOCKET_PATHS = ("/ws", "/v1/stream")
 
@@ -160,7 +160,9 @@ class Guard:
 
 
 async def _no_websocket(websocket: WebSocket) -> None:
-    raise ClientError(Code.NOT_FOUND, "no WebSocket at this path")
+    error = ClientError(Code.NOT_FOUND, "no WebSocket at this path")
+    metrics.ERRORS.labels(error.code.value).inc()
+    await refuse(error, websocket.scope, websocket.receive, websocket.send)
 
 
 def _plain(value: Any) -> Any:

@@ -6,15 +6,21 @@ import asyncio
 from typing import Any
 
 import httptools
+from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from voicesrv import metrics
 from voicesrv.errors import ClientError, Code
-from voicesrv.transport.refusal import raw_refusal
+from voicesrv.transport.refusal import raw_refusal, refuse
 from voicesrv.transport.state import LINGER_S, REFUSED, ServerState, half_close
 from voicesrv.transport.websocket_protocol import WebSocketProtocol
 from voicesrv.transport.wire import ServerOptions
+
+_OVERFLOW = 64
+"""Connections over the limit that are heard before they are refused: a browser tells a page nothing of what is said
+before it asked, and nothing of HTTP to a WebSocket."""
+_FULL = ClientError(Code.OVERLOADED, "too many connections", retry_after_ms=1000)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -40,10 +46,13 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
-        if len(self.connections) > self._options.max_connections:
-            self._refuse(ClientError(Code.OVERLOADED, "too many connections", retry_after_ms=1000), 503)
-        else:
-            self._await_header()
+        n_over = len(self.connections) - self._options.max_connections
+        if n_over > _OVERFLOW:
+            self._refuse(_FULL, 503)
+            return
+        if n_over > 0:
+            self.app = _no_room
+        self._await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -119,6 +128,7 @@ class HttpProtocol(HttpToolsProtocol):
         lines += [name + b": " + value for name, value in self.headers]
         self.connections.discard(self)
         protocol = WebSocketProtocol(self._options, self.config, self._state, self.app_state, self.loop)
+        protocol.app = self.app
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
         protocol.data_received(b"\r\n".join(lines) + b"\r\n\r\n")
@@ -162,3 +172,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+async def _no_room(scope: Scope, receive: Receive, send: Send) -> None:
+    """An app for those who are one too many."""
+    metrics.ERRORS.labels(_FULL.code.value).inc()
+    await refuse(_FULL, scope, receive, send, {"connection": "close"})

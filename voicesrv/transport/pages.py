@@ -23,8 +23,10 @@ PAGES = {"talk": "/", "console": "/console/"}
 """Folders of compiled pages, and where they are served."""
 
 _NOT_BUILT = Path(__file__).with_name("not_built.html")
-_ASSETS = "assets/"
-"""Files below have a hash of their contents in their names, so what was fetched once is good for ever."""
+_HASHED = re.compile(r"assets/.*-(?![a-z]{8}\.)[A-Za-z0-9_-]{8}\.[a-z0-9]+")
+"""Files with a hash of their contents in their names, as Vite puts it there: eight characters of base64url. What was
+fetched of them once is good for ever. Eight small letters are taken for a word (``talk-worklets.js``): of 1400
+hashes one looks so, and is asked for again."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 _TYPES = {
@@ -142,7 +144,7 @@ def _file(path: Path, at: str) -> _File:
     headers = {
         **_SECURITY,
         "content-type": _with_charset(_TYPES[path.suffix]),
-        "cache-control": _FOR_EVER if at.startswith(_ASSETS) else _ASK_AGAIN,
+        "cache-control": _FOR_EVER if _HASHED.fullmatch(at) else _ASK_AGAIN,
     }
     variants = {
         coding: _variant(beside.read_bytes())

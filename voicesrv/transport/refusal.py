@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from voicesrv.errors import ClientError
 from voicesrv.protocols.jsons import dump
 from voicesrv.protocols.native import HTTP_STATUS, PROTOCOL, NativeCodec, error_body, is_told_on_socket
+from voicesrv.transport.wire import wire_of
 
 
 def refusal(error: ClientError, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -35,7 +36,7 @@ async def refuse(
 
     Args:
         error: what to tell.
-        scope: of a request, or of a WebSocket that was not accepted yet.
+        scope: of a request, or of a WebSocket that was not accepted yet and has a ``Wire``.
         receive: of ASGI.
         send: of ASGI.
         headers: added to those that the error brings, over HTTP.
@@ -47,8 +48,8 @@ async def refuse(
     code, reason = NativeCodec().refuse(error)
     with contextlib.suppress(OSError):  # the client went away meanwhile
         await send({"type": "websocket.accept", "subprotocol": subprotocol(scope)})
-        await send({"type": "websocket.send", "text": dump(error_body(error))})
-        await send({"type": "websocket.close", "code": code, "reason": reason})
+        # Cut, as whoever it is may now send: of a closing socket's messages up to 1 MiB would be kept, for 10 s.
+        wire_of(scope).cut(code, reason, dump(error_body(error)))
 
 
 def subprotocol(scope: Scope) -> str | None:

@@ -21,6 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicesrv.errors import ClientError, Code, ConfigError
+from voicesrv.transport import descriptors
 from voicesrv.transport.http_protocol import HttpProtocol
 from voicesrv.transport.refusal import refuse
 from voicesrv.transport.state import ServerState
@@ -54,7 +55,7 @@ def serve(app: ASGIApp, options: ServerOptions, listening: Callable[[str], None]
     """Serve until SIGTERM or SIGINT, then drain and return; a second signal ends the process at once.
 
     While it drains, ``/healthz`` answers and everything else is refused with 503 and ``Retry-After``;
-    it takes at most ``drain_s`` and five seconds.
+    it takes at most ``drain_s`` and five seconds. The process is let have as many files open as that takes.
 
     Args:
         app: its lifespan must be supported; what it raises there is raised here. If it has a
@@ -65,6 +66,7 @@ def serve(app: ASGIApp, options: ServerOptions, listening: Callable[[str], None]
     Raises:
         ConfigError: the address cannot be listened on.
     """
+    descriptors.allow(options.max_connections)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(app, options, listening))
 

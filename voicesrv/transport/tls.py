@@ -9,15 +9,18 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voicesrv import metrics
 from voicesrv.errors import ClientError, Code, ConfigError
+from voicesrv.transport.addresses import network_of
+from voicesrv.transport.places import Places
 from voicesrv.transport.refusal import refuse
 
 _HANDSHAKE = b"\x16"
@@ -25,7 +28,7 @@ _HANDSHAKE = b"\x16"
 _SHUTDOWN_S = 2.0
 """For a client to take the rest and say goodbye, once we have."""
 _MAX_HANDSHAKES = 512
-"""Handshakes that may be under way at once; one more is dropped. Each holds 58 KiB, and a connection that has said
+"""Handshakes that may be under way at once. Each holds 58 KiB, and a connection that has said
 nothing yet 3 KiB (resident memory over 500 of them; uvloop 0.23, Python 3.11)."""
 _ACCEPT_RETRY_S = 1.0
 """Between tries where the system gives no more sockets."""
@@ -99,8 +102,10 @@ async def accepting(
         secure: makes the protocol of a connection that speaks TLS; it sees what was decrypted.
         plain: makes the one of a connection that does not.
         timeout_s: for the first byte, and again for the handshake.
-        max_silent: connections that may have sent nothing yet; for one more the oldest is dropped, as those who mean
-            to speak begin at once.
+        max_silent: connections that may have sent nothing yet.
+
+    For one connection more than may be silent, or in a handshake, one is dropped (``Places`` says which): those who
+    mean to speak begin at once, and those who mean to shake hands are done within a few round trips.
 
     Cancelling is safe; handshakes under way are dropped.
     """
@@ -124,38 +129,29 @@ class _Port:
         self._secure = secure
         self._plain = plain
         self._timeout_s = timeout_s
-        self._max_silent = max_silent
-        self._silent: dict[socket.socket, asyncio.Task[None]] = {}
-        """Connections without a first byte, the oldest first, and what waits for it."""
-        self._n_handshakes = 0
+        self._silent = _Room("tls_silent", max_silent)
+        """Connections without a first byte."""
+        self._handshakes = _Room("tls_handshake", _MAX_HANDSHAKES)
 
     async def accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as arrivals:
             while True:
                 try:
-                    connection, _ = await loop.sock_accept(listening)
+                    connection, peer = await loop.sock_accept(listening)
                 except OSError as error:  # no more sockets, or a client that was gone before it was taken
-                    if error.errno in (errno.EMFILE, errno.ENFILE) and self._silent:
-                        await self._drop_oldest()
-                        continue
+                    if error.errno in (errno.EMFILE, errno.ENFILE):
+                        dropped = max(self._handshakes, self._silent, key=len).drop()
+                        if dropped is not None:
+                            await asyncio.wait((dropped,))
+                            continue
                     logger.error("no connection can be accepted: %s", error.strerror)
                     await asyncio.sleep(_ACCEPT_RETRY_S)
                     continue
-                self._silent[connection] = arrivals.create_task(self._take(connection))
-                if len(self._silent) > self._max_silent:
-                    await self._drop_oldest()
+                arrivals.create_task(self._take(connection, network_of(peer[0])))
+                await asyncio.sleep(0)  # a task that is cancelled before it has begun would close nothing
 
-    async def _drop_oldest(self) -> None:
-        """Close the connection that has been silent for longest."""
-        connection = next(iter(self._silent))
-        task = self._silent.pop(connection)
-        metrics.DROPS.labels("tls_silent").inc()
-        task.cancel()
-        await asyncio.wait((task,))
-        connection.close()  # also where the task had not begun
-
-    async def _take(self, connection: socket.socket) -> None:
+    async def _take(self, connection: socket.socket, address: str) -> None:
         """Give a connection its protocol; one that never begins, or whose handshake fails, ends without a word.
 
         Not even in the log: browsers drop a handshake for each certificate that they do not know, and scanners
@@ -164,15 +160,21 @@ class _Port:
         loop = asyncio.get_running_loop()
         try:
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    first = await _first_byte(connection)
+                with self._silent.place(address):
+                    async with asyncio.timeout(self._timeout_s):
+                        first = await _first_byte(connection)
             except BaseException:
                 connection.close()
                 raise
-            finally:
-                self._silent.pop(connection, None)
             if first == _HANDSHAKE:
-                await self._handshake(connection)
+                with self._handshakes.place(address):
+                    await loop.connect_accepted_socket(
+                        self._secure,
+                        connection,
+                        ssl=self._context,
+                        ssl_handshake_timeout=self._timeout_s,
+                        ssl_shutdown_timeout=_SHUTDOWN_S,
+                    )
             elif first:
                 await loop.connect_accepted_socket(self._plain, connection)
             else:
@@ -182,22 +184,37 @@ class _Port:
         except Exception:  # whatever it is, the others are let in
             logger.exception("a connection could not be taken")
 
-    async def _handshake(self, connection: socket.socket) -> None:
-        if self._n_handshakes >= _MAX_HANDSHAKES:
-            metrics.DROPS.labels("tls_handshake").inc()
-            connection.close()
-            return
-        self._n_handshakes += 1
+
+class _Room:
+    """Tasks that bring connections through one stage; for one more than there are places, one is cancelled."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self._name = name
+        self._places: Places[asyncio.Task[Any]] = Places(size)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @contextlib.contextmanager
+    def place(self, address: str) -> Iterator[None]:
+        """Hold a place for the running task; whoever gives way for it ends when the loop turns."""
+        task = asyncio.current_task()
+        assert task is not None
+        if self._places.is_full():
+            self.drop()
+        self._places.enter(task, address)
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                self._secure,
-                connection,
-                ssl=self._context,
-                ssl_handshake_timeout=self._timeout_s,
-                ssl_shutdown_timeout=_SHUTDOWN_S,
-            )
+            yield
         finally:
-            self._n_handshakes -= 1
+            self._places.leave(task, address)
+
+    def drop(self) -> asyncio.Task[Any] | None:
+        """Cancel the task whose turn it is to give way and return it; None where there is none."""
+        task = self._places.evict()
+        if task is not None:
+            metrics.DROPS.labels(self._name).inc()
+            task.cancel()
+        return task
 
 
 async def _first_byte(connection: socket.socket) -> bytes:

@@ -34,6 +34,8 @@ from voicesrv.transport.refusal import raw_refusal
 from voicesrv.transport.state import LINGER_S, REFUSED, ServerState, half_close
 from voicesrv.transport.wire import EXTENSION, Farewell, ServerOptions
 
+_CLOSE = 0x88
+"""First byte of a close frame."""
 _PING_BURST_S = 10.0
 _MAX_PONG_BACKLOG = 256 * 1024
 """Pongs are written past flow control, so a client that pings and does not read would fill memory."""
@@ -98,6 +100,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes as they arrive, cut anywhere."""
         if self._is_over:
+            if data[0] == _CLOSE:  # the answer to ours; where TLS knows no half-close, the client waits for an end
+                self.transport.close()
             return
         if not self.handshake_initiated:
             self._shake_hands(data)

@@ -142,10 +142,14 @@ class VoiceClient:
         await self._link.send({"type": "tool_result", "id": id, **outcome})
 
     async def configure(self, **changes: Unpack[Settings]) -> None:
-        """Change settings from here on, those that are not None; answered by ``Configured``.
+        """Change settings from here on, those that are not None: all of them, or none where the server refuses one.
+
+        It answers with a ``Configured`` or a ``ServerError``, whose ``id`` then begins with ``configure-``. A change
+        that has no answer when the connection breaks is asked for again on the next; a refused one is forgotten.
 
         Raises:
             ValueError: no such encoding.
+            Closed: the conversation is over.
         """
         await self._link.configure({name: value for name, value in changes.items() if value is not None})
 

@@ -73,6 +73,8 @@ class Configured(ServerEvent):
     """All settings in force after a ``configure``."""
 
     settings: Mapping[str, Any]
+    id: str | int | None = None
+    """Of the ``configure``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,8 @@ class ServerError(ServerEvent):
     message: str = ""
     fatal: bool = False
     retry_after_ms: int | None = None
+    id: str | int | None = None
+    """Of the ``configure`` or ``tool_result`` that is refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, 
 from voicesrv_client.events import Audio, Pong, Ready, ServerEvent
 from voicesrv_client.protocol import Incoming, Next, after_close, backoff_s, build_url
 from voicesrv_client.ring import MicrophoneRing
-from voicesrv_client.settings import NOT_IN_QUERY
+from voicesrv_client.wishes import Wishes
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +86,7 @@ class Link:
         self._token = token
         self._trust = trust
         self._upkeep = upkeep
-        self._options: dict[str, Any] = {}
-        self._not_in_query: dict[str, Any] = {}  # told to each new conversation
-        self._remember(options)
+        self._wishes = Wishes(options)
         self._ring = MicrophoneRing(*_audio_format(options), seconds=upkeep.ring_s)
         self._incoming = Incoming()
         self._connection: Connection | None = None
@@ -157,26 +155,20 @@ class Link:
                 await self._say(command)
 
     async def configure(self, changes: Mapping[str, Any]) -> None:
-        """Change options, and remember them for a new conversation.
+        """Change options, also those of a new conversation once the server agrees; see ``VoiceClient.configure``.
 
         Raises:
             ValueError: no such encoding.
             Closed: the conversation is over.
         """
+        if self._over is not None:
+            raise self._over
         if any(name in changes for name in _AUDIO_OPTIONS):
-            audio_format = _audio_format({**self._options, **changes})
+            audio_format = _audio_format({**self._wishes.settings, **changes})
             await self._send_pending()
             async with self._audio_order:
                 self._ring.changed(*audio_format)
-        self._remember(changes)
-        await self.send({"type": "configure", **changes})
-
-    def _remember(self, changes: Mapping[str, Any]) -> None:
-        if changes.get("endpointing_ms") is not None:  # alone, it means one wait, whatever was asked for before
-            self._options.pop("endpointing_max_ms", None)
-        for name, value in changes.items():
-            if value is not None:
-                (self._not_in_query if name in NOT_IN_QUERY else self._options)[name] = value
+        await self.send_if_up(self._wishes.ask(changes))  # else the next connection is told
 
     async def finish(self) -> None:
         """Ask the server to finish what was said and close; asked again after a drop."""
@@ -220,6 +212,8 @@ class Link:
             except Closed as closed:
                 return await self._come_back(closed)
             event = self._incoming.receive(message)
+            if isinstance(event, ServerEvent):
+                self._wishes.received(event)
             if event is not None and not (isinstance(event, Pong) and event.id == _KEEPALIVE_ID):
                 return event
         if self._over.code == 1000:
@@ -301,7 +295,7 @@ class Link:
         except Exception:
             self._end(Closed(1006))  # whoever waits to send is told
             raise
-        url = build_url(self._url, {**self._options, **query})
+        url = build_url(self._url, {**self._wishes.query, **query})
         connection, ready = await Connection.open(url, token, self._trust)
         if "resume" in query:
             self._incoming.resumed()
@@ -309,6 +303,7 @@ class Link:
         else:
             self._incoming = Incoming()
             self._ring.restart(ready.received_ms)
+            self._wishes.begun()
         self.conversation, self._resume = ready.conversation, ready.resume
         self._connection = connection
         self._up_since = self._last_sent = asyncio.get_running_loop().time()
@@ -319,8 +314,8 @@ class Link:
         """Tell a new connection what it cannot know."""
         log.info("on connection %s", ready.connection)
         with contextlib.suppress(Closed):  # gone again already: the next read finds out
-            if self._incoming.last_seq == 0 and self._not_in_query:
-                await self._say({"type": "configure", **self._not_in_query})
+            for command in self._wishes.unanswered:
+                await self._say(command)
             await self._send_pending()
             if self._closing:
                 await self._say({"type": "close"})
