@@ -184,7 +184,7 @@ describe("a conversation", () => {
     await page.getByRole("button", { name: "Hold to talk" }).focus();
     await page.keyboard.down("Space");
     await page.evaluate(() =>
-      bench.until(() => bench.log.some((e: Told) => e.detail.text?.length > 8), "a transcript"),
+      bench.until(() => bench.log.some((e: Told) => /go forward/.test(e.detail.text)), "a transcript"),
     );
     await page.keyboard.up("Space");
     await page.evaluate(() => bench.until(() => bench.log.some((e: Told) => e.type === "turn"), "the turn"));

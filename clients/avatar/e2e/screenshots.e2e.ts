@@ -38,7 +38,7 @@ describe.runIf(process.env.SCREENSHOTS)("pictures", () => {
         .locator(name === "faces" ? ".gallery" : "main")
         .screenshot({ path: `${IMAGES}avatar-${name}-${colorScheme}.png` });
     try {
-      const gallery = await browser.newPage({ colorScheme });
+      const gallery = await browser.newPage({ colorScheme, reducedMotion: "reduce" }); // nothing fades in
       await gallery.goto(`${pages.url}/gallery.html`);
       await gallery.locator("[part~=drawing]").last().waitFor();
       await shoot(gallery, "faces");

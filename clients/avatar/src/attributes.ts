@@ -2,11 +2,11 @@
 
 import { TypedElement } from "./avatar-events.js";
 
-/** Texts are null where the attribute is missing, and null takes it away. */
+/** Texts are null where the attribute is missing, and null takes it away; so does undefined, which frameworks set. */
 export class AttributedElement extends TypedElement {
   static readonly observedAttributes = [
     ...["src", "agent", "token", "voice", "language", "theme"],
-    ...["push-to-talk", "captions", "muted", "autostart", "no-microphone"],
+    ...["push-to-talk", "captions", "muted", "autostart", "no-microphone", "face-only"],
   ];
 
   /** Where the server is, such as `https://voice.example.org`; the page's own where it is left out. */
@@ -14,7 +14,7 @@ export class AttributedElement extends TypedElement {
     return this.getAttribute("src");
   }
 
-  set src(src: string | null) {
+  set src(src: string | null | undefined) {
     this.#text("src", src);
   }
 
@@ -23,7 +23,7 @@ export class AttributedElement extends TypedElement {
     return this.getAttribute("agent");
   }
 
-  set agent(agent: string | null) {
+  set agent(agent: string | null | undefined) {
     this.#text("agent", agent);
   }
 
@@ -32,7 +32,7 @@ export class AttributedElement extends TypedElement {
     return this.getAttribute("voice");
   }
 
-  set voice(voice: string | null) {
+  set voice(voice: string | null | undefined) {
     this.#text("voice", voice);
   }
 
@@ -41,7 +41,7 @@ export class AttributedElement extends TypedElement {
     return this.getAttribute("language");
   }
 
-  set language(language: string | null) {
+  set language(language: string | null | undefined) {
     this.#text("language", language);
   }
 
@@ -50,7 +50,7 @@ export class AttributedElement extends TypedElement {
     return this.getAttribute("theme");
   }
 
-  set theme(theme: string | null) {
+  set theme(theme: string | null | undefined) {
     this.#text("theme", theme);
   }
 
@@ -99,8 +99,17 @@ export class AttributedElement extends TypedElement {
     this.toggleAttribute("no-microphone", on);
   }
 
-  #text(name: string, value: string | null): void {
-    if (value === null) this.removeAttribute(name);
+  /** Nothing but the face: for a page that shows captions, buttons and problems itself. */
+  get faceOnly(): boolean {
+    return this.hasAttribute("face-only");
+  }
+
+  set faceOnly(on: boolean) {
+    this.toggleAttribute("face-only", on);
+  }
+
+  #text(name: string, value: string | null | undefined): void {
+    if (value === null || value === undefined) this.removeAttribute(name);
     else this.setAttribute(name, value);
   }
 }

@@ -34,6 +34,31 @@ export interface VoiceAvatarEventMap {
   error: CustomEvent<VoiceError>;
 }
 
+/** Tell what a client tells under the element's own names, until the signal. */
+export function retell(
+  client: VoiceClient,
+  signal: AbortSignal,
+  emit: <K extends keyof VoiceAvatarEventMap>(type: K, detail: VoiceAvatarEventMap[K]["detail"]) => void,
+): void {
+  const on: VoiceClient["addEventListener"] = (type: string, listener: EventListenerOrEventListenerObject | null) =>
+    client.addEventListener(type, listener, { signal });
+  let text = "";
+  on("transcript", ({ detail }) => emit("transcript", detail));
+  on("turn.end", ({ detail }) => emit("turn", detail));
+  on("reply.start", () => {
+    text = "";
+  });
+  on("reply.text", ({ detail: { reply, delta } }) => {
+    text += delta;
+    emit("reply", { reply, delta, text, done: false, heard: "", cause: "" });
+  });
+  on("reply.end", ({ detail: { reply, text, heard, cause } }) => {
+    emit("reply", { reply, delta: "", text, done: true, heard, cause });
+  });
+  on("tool_call", ({ detail }) => emit("toolcall", detail));
+  on("error", ({ detail }) => emit("error", detail));
+}
+
 type Listener<K extends keyof VoiceAvatarEventMap> = (event: VoiceAvatarEventMap[K]) => void;
 
 interface Typed {

@@ -69,14 +69,14 @@ export class Conversation {
     const on: VoiceClient["addEventListener"] = (type: string, listener: EventListenerOrEventListenerObject | null) =>
       client.addEventListener(type, listener, { signal });
     on("state", ({ detail }) => {
-      if (detail.state === "connected") this.#settled((code) => !isOfMicrophone(code));
-      this.#changed();
+      if (detail.state === "connected") this.forgive();
+      else this.#changed();
     });
     on("phase", ({ detail }) => {
-      // The conversation goes on: what failed before is past.
-      if (detail.phase === "hearing" || detail.phase === "speaking") this.#settled((code) => !isOfMicrophone(code));
-      this.#changed();
+      if (detail.phase === "listening" || detail.phase === "off") this.#changed();
+      else this.forgive(); // the conversation goes on
     });
+    on("configured", () => this.forgive());
     on("microphone", ({ detail }) => {
       if (detail.state === "on") this.#settled(isOfMicrophone);
       this.#changed();
@@ -128,6 +128,12 @@ export class Conversation {
     this.problem = null;
     this.#stopping = this.#client?.disconnect() ?? Promise.resolve();
     await this.#stopping;
+    this.#changed();
+  }
+
+  /** Let what went wrong be past, but a microphone that is still missing. */
+  forgive(): void {
+    this.#settled((code) => !isOfMicrophone(code));
     this.#changed();
   }
 

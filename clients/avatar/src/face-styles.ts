@@ -58,9 +58,14 @@ export const faceStyles = sheet(`
 .stop-none { stop-color: #fff; stop-opacity: 0; }
 .stop-iris { stop-color: color-mix(in srgb, var(--_eyes) 62%, var(--_skin)); }
 .stop-pupil { stop-color: var(--_eyes); }
+.stop-hair { stop-color: var(--_hair); }
+.stop-hair-light { stop-color: color-mix(in srgb, var(--_hair) 84%, #fff); }
+.stop-neck-shadow { stop-color: color-mix(in srgb, var(--_skin-shade) 72%, var(--_eyes)); }
 .hair { fill: var(--_hair); }
+.highlight { fill: none; stroke: #fff; stroke-opacity: 0.16; stroke-width: 9; stroke-linecap: round; }
 .band { fill: none; stroke: var(--_headset); stroke-width: 13; stroke-linecap: round; }
 .cup { fill: var(--_headset); }
+.cushion { fill: color-mix(in srgb, var(--_headset) 68%, var(--_skin-shade)); }
 .light { fill: var(--_accent); opacity: 0.35; transition: opacity 0.3s; }
 [data-state="listening"] .light, [data-state="hearing"] .light, [data-state="speaking"] .light { opacity: 1; }
 .collar { fill: none; stroke: #fff; stroke-opacity: 0.35; stroke-width: 7; stroke-linecap: round; }

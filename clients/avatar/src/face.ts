@@ -7,6 +7,11 @@ import { type AvatarState, type Pose, REST } from "./pose.js";
 
 const LOUD = 0.25;
 /* RMS of full scale of a microphone that is as loud as is shown; speech is some 0.01 to 0.2. */
+const CLOSED = 0.99;
+/* How much of the mouth is at rest where no motion of it is seen. */
+
+/** In these it moves quickly only now and then. */
+const RESTFUL: ReadonlySet<AvatarState> = new Set(["off", "listening", "problem"]);
 
 /** Follows a client and gives the pose for each frame. */
 export class Face {
@@ -18,6 +23,12 @@ export class Face {
 
   constructor(life: Life = new Life()) {
     this.#life = life;
+  }
+
+  /** For how many ms nothing will move but what moves slowly; 0 where each frame counts. */
+  get restMs(): number {
+    const { state, visemes } = this.pose;
+    return RESTFUL.has(state) && visemes.sil > CLOSED ? this.#life.restMs : 0;
   }
 
   /** Hear what a client tells, until the signal. */

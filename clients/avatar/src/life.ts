@@ -65,6 +65,8 @@ const OPENING_MS = 150;
 const BLINK_EVERY_MS = 3_600;
 /* On average; people blink 15 to 20 times a minute. */
 const BREATH_MS = 4_200;
+const SETTLED = 0.1;
+/* So near to where it is going, the rest of the way is less than a pixel a frame, at ten frames a second. */
 const LONGEST_STEP_MS = 250;
 /* A page that was hidden goes on where it stopped. */
 
@@ -77,11 +79,17 @@ export class Life {
   #blinkAt = 1_500;
   #swayPhase: number;
   #energy = 0;
+  #restUntilMs = 0;
 
   /** @param random evenly distributed in [0, 1). */
   constructor(random: () => number = Math.random) {
     this.#random = random;
     this.#swayPhase = random() * 7;
+  }
+
+  /** For how many ms nothing will move but breath and sway, unless the state changes; 0 where something does. */
+  get restMs(): number {
+    return Math.max(0, this.#restUntilMs - this.#now);
   }
 
   /**
@@ -100,8 +108,12 @@ export class Life {
     for (const key of CALM_KEYS) {
       this.#bearing[key] = aim[key] + (this.#bearing[key] - aim[key]) * Math.exp(-dt / FOLLOW[key]);
     }
+    const isSettled = CALM_KEYS.every((key) => Math.abs(this.#bearing[key] - aim[key]) < SETTLED);
+    const blink = this.#blink();
+    const nextMs = calm ? this.#blinkAt : Math.min(this.#blinkAt, this.#glance.untilMs);
+    this.#restUntilMs = isSettled ? nextMs : 0;
     const breath = calm ? 0 : 0.5 - 0.5 * Math.cos((2 * Math.PI * this.#now) / BREATH_MS);
-    return { ...this.#bearing, blink: this.#blink(), breath };
+    return { ...this.#bearing, blink, breath };
   }
 
   /** Add glances, sway and, while speaking, stress to how the face would hold itself. */

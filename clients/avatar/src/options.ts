@@ -17,7 +17,7 @@ export interface Wishes {
 
 /** Settings that attributes name, over those of the property. Words and mouth shapes are what a face needs. */
 export function settingsOf({ agent, voice, language, settings }: Wishes): Settings {
-  return {
+  const wished = {
     words: true,
     visemes: true,
     ...settings,
@@ -25,6 +25,7 @@ export function settingsOf({ agent, voice, language, settings }: Wishes): Settin
     ...(voice ? { voice } : {}),
     ...(language ? { language } : {}),
   };
+  return Object.fromEntries(Object.entries(wished).filter(([, value]) => value !== undefined));
 }
 
 /** Options of a new client. */

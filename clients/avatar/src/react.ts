@@ -15,7 +15,7 @@ import "./index.js";
 
 type Own = Pick<VoiceAvatarElement, "token" | "settings" | "microphoneOptions" | "workletUrl" | "client" | "session">;
 type Texts = { [K in "src" | "agent" | "voice" | "language" | "theme"]: string };
-type Switches = { [K in "pushToTalk" | "captions" | "muted" | "autostart" | "noMicrophone"]: boolean };
+type Switches = { [K in "pushToTalk" | "captions" | "muted" | "autostart" | "noMicrophone" | "faceOnly"]: boolean };
 type Handler<K extends keyof VoiceAvatarEventMap> = (detail: VoiceAvatarEventMap[K]["detail"]) => void;
 
 /** What a page may ask of the element; all under the names of its properties. */
@@ -37,7 +37,7 @@ export type VoiceAvatarProps = AvatarProps & Omit<HTMLAttributes<HTMLElement>, k
 const PROPERTIES = [
   ...(["token", "settings", "microphoneOptions", "workletUrl", "client", "session", "labels", "renderer"] as const),
   ...(["src", "agent", "voice", "language", "theme"] as const),
-  ...(["pushToTalk", "captions", "muted", "noMicrophone", "autostart"] as const),
+  ...(["pushToTalk", "captions", "muted", "noMicrophone", "faceOnly", "autostart"] as const),
 ];
 const EVENTS = {
   onState: "state",
@@ -54,7 +54,7 @@ const UNSET = {
   ...{ token: undefined, settings: {}, microphoneOptions: {}, workletUrl: undefined, client: null, session: null },
   ...{ labels: {}, renderer: null },
   ...{ src: null, agent: null, voice: null, language: null, theme: null },
-  ...{ pushToTalk: false, captions: false, muted: false, noMicrophone: false, autostart: false },
+  ...{ pushToTalk: false, captions: false, muted: false, noMicrophone: false, faceOnly: false, autostart: false },
 };
 
 /** `<voice-avatar>` as a component; its `ref` is the element, with all its methods. */

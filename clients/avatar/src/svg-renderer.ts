@@ -32,7 +32,6 @@ export class SvgRenderer implements Renderer {
 
 function drawAround(face: Face, pose: Pose, nowMs: number): void {
   face.svg.setAttribute("data-state", pose.state);
-  set(face.halo, { r: 172 + 3 * pose.breath });
   const level = pose.calm ? 0.3 : pose.level;
   set(face.ring, { r: 174 + 16 * level, "stroke-width": 3 + 9 * level });
   set(face.orbit, { transform: `rotate(${pose.calm ? 0 : ((nowMs / 9) % 360).toFixed(1)} 200 200)` });
@@ -44,7 +43,7 @@ function drawHead(face: Face, pose: Pose): void {
   const move = (x: number, y: number) => `translate(${x.toFixed(2)} ${y.toFixed(2)})`;
   set(face.head, { transform: `${move(5 * turn, 4 * nod - 3 * breath)} rotate(${(7 * tilt).toFixed(2)} 200 320)` });
   // What is nearer moves further: that makes it a turn and no shift.
-  set(face.features, { transform: move(15 * turn, 11 * nod) });
+  for (const part of [face.features, face.cheeks]) set(part, { transform: move(15 * turn, 11 * nod) });
   set(face.hair, { transform: `${move(6 * turn, 5 * nod)} rotate(${(5 * turn - 4 * tilt).toFixed(2)} 200 96)` });
   set(face.band, { transform: move(2 * turn, 2 * nod) });
   for (const [n, cup] of face.cups.entries()) {

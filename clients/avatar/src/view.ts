@@ -43,15 +43,11 @@ export class View {
   readonly #cutOff = html("s", { part: "cut-off" });
   readonly #you = html("span", { class: "unseen" });
   readonly #agent = html("span", { class: "unseen" });
-  readonly #user = html("p", { part: "caption user-caption", dir: "auto" }, this.#you, this.#stable, this.#tentative);
-  readonly #reply = html(
-    "p",
-    { part: "caption agent-caption", dir: "auto" },
-    this.#agent,
-    this.#heard,
-    this.#ahead,
-    this.#cutOff,
-  );
+  // What is said has its own direction; whose it is, and the bubble, have the page's.
+  readonly #yours = html("span", { class: "line", dir: "auto" }, this.#stable, this.#tentative);
+  readonly #its = html("span", { class: "line", dir: "auto" }, this.#heard, this.#ahead, this.#cutOff);
+  readonly #user = html("p", { part: "caption user-caption" }, this.#you, this.#yours);
+  readonly #reply = html("p", { part: "caption agent-caption" }, this.#agent, this.#its);
   readonly #captions = html("div", { part: "captions", role: "group" }, this.#user, this.#reply);
   readonly #problemText = html("span");
   readonly #retry = html("button", { part: "button retry-button", type: "button" });
@@ -97,11 +93,15 @@ export class View {
 
   /** Show captions; null for none. */
   caption(user: UserCaption | null, agent: AgentCaption | null): void {
-    setText(this.#stable, user?.stable ?? "");
-    setText(this.#tentative, user?.tentative ?? "");
-    setText(this.#heard, agent?.heard ?? "");
-    setText(this.#ahead, agent?.ahead ?? "");
-    setText(this.#cutOff, agent?.cutOff ?? "");
+    const texts: [HTMLElement, string | undefined][] = [
+      [this.#stable, user?.stable],
+      [this.#tentative, user?.tentative],
+      [this.#heard, agent?.heard],
+      [this.#ahead, agent?.ahead],
+      [this.#cutOff, agent?.cutOff],
+    ];
+    const changed = texts.filter(([element, text]) => setText(element, text ?? ""));
+    if (changed.length === 0) return; // which is so for most frames, and looking for the line costs a layout
     this.#user.hidden = !user?.stable && !user?.tentative;
     this.#reply.hidden = !agent?.heard && !agent?.ahead && !agent?.cutOff;
     this.#captions.hidden = this.#user.hidden && this.#reply.hidden;
@@ -113,12 +113,11 @@ export class View {
     this.#log.replaceChildren(html("p", {}, `${who}: ${text}`));
   }
 
-  /** Keep what is being said in view, where the reply is longer than its box. */
+  /** Keep what is being said in view, where it is longer than its box. */
   #follow(): void {
+    if (allowScroll(this.#user)) this.#user.scrollTop = this.#user.scrollHeight;
+    if (!allowScroll(this.#reply)) return;
     const box = this.#reply;
-    const isLong = box.scrollHeight > box.clientHeight;
-    if (isLong !== (box.tabIndex === 0)) box.tabIndex = isLong ? 0 : -1; // to be scrolled by key
-    if (!isLong) return;
     const line = this.#ahead.offsetTop - box.clientHeight / 2;
     if (Math.abs(box.scrollTop - line) > box.clientHeight / 4) box.scrollTop = line;
   }
@@ -162,7 +161,16 @@ function statusOf({ state, isBlocked, muted, hasMicrophone, labels }: ViewState)
   return labels.states[state];
 }
 
-/** Set text where it is another, as screen readers tell all that is set. */
-function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+/** Let a box be scrolled by key where it is too small for what is in it, and say whether it is. */
+function allowScroll(box: HTMLElement): boolean {
+  const isLong = box.scrollHeight > box.clientHeight;
+  if (isLong !== (box.tabIndex === 0)) box.tabIndex = isLong ? 0 : -1;
+  return isLong;
+}
+
+/** Set text where it is another, as screen readers tell all that is set; say whether it was. */
+function setText(element: HTMLElement, text: string): boolean {
+  const isOther = element.textContent !== text;
+  if (isOther) element.textContent = text;
+  return isOther;
 }

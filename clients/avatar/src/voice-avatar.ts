@@ -1,24 +1,21 @@
 /** `<voice-avatar>`: attributes in, events out, a face in between. */
 
-import {
-  type MicrophoneOptions,
-  type Session,
-  type Settings,
-  VoiceClient,
-  type VoiceClientOptions,
-} from "@voicesrv/web";
-import { AttributedElement } from "./attributes.js";
-import type { VoiceAvatarEventMap } from "./avatar-events.js";
+import { type MicrophoneOptions, type Session, VoiceClient } from "@voicesrv/web";
+import { Asked } from "./asked.js";
+import { retell, type VoiceAvatarEventMap } from "./avatar-events.js";
 import { Captions } from "./captions.js";
 import { Conversation } from "./conversation.js";
 import { Face } from "./face.js";
 import { ENGLISH, type LabelChanges, type Labels } from "./labels.js";
-import { clientOptions, settingsOf, type Wishes } from "./options.js";
+import { clientOptions, settingsOf } from "./options.js";
 import type { AvatarState, Pose } from "./pose.js";
+import { takeUpEarlyProperties, WishingElement } from "./properties.js";
 import type { Renderer } from "./renderer.js";
-import { Stage } from "./stage.js";
+import { type Moment, Stage } from "./stage.js";
 import { SvgRenderer } from "./svg-renderer.js";
 import { View } from "./view.js";
+
+const ASKED = new Set(["src", "token", "agent", "voice", "language"]);
 
 /**
  * A face to talk to.
@@ -27,7 +24,7 @@ import { View } from "./view.js";
  * replies and moves its mouth with them. Attributes that are changed during a conversation take effect at once, but
  * for `src`, `token` and `no-microphone`, which do with the next start.
  */
-export class VoiceAvatarElement extends AttributedElement {
+export class VoiceAvatarElement extends WishingElement {
   readonly #view: View;
   readonly #stage: Stage;
   readonly #conversation = new Conversation(() => this.#update());
@@ -36,19 +33,12 @@ export class VoiceAvatarElement extends AttributedElement {
   #state: AvatarState = "off";
   #played = 0; // the last reply that was heard to its end
   #conversationId = "";
-  #replyText = "";
-  #tokenSource: VoiceClientOptions["token"];
-  #settings: Settings = {};
   #labels: Labels = ENGLISH;
   #given: VoiceClient | null = null;
   #own: VoiceClient | null = null;
-  #session: Session | null = null;
-  #told = ""; // the settings that the client was told last
-
-  /** How to open the microphone: which one, and what the browser does to its sound. */
-  microphoneOptions: MicrophoneOptions = {};
-  /** Where the audio worklets are served; only for bundlers that do not find them. */
-  workletUrl: VoiceClientOptions["workletUrl"];
+  #asked = new Asked({}); // of its own client
+  #isTelling = false;
+  #isNew = true; // on the page
 
   constructor() {
     super();
@@ -63,6 +53,7 @@ export class VoiceAvatarElement extends AttributedElement {
       talk: (on) => (on ? this.startTalking() : quietly(this.stopTalking())),
     });
     this.#stage = new Stage(this.#view.stage, new SvgRenderer(), (sinceMs, calm) => this.#step(sinceMs, calm));
+    takeUpEarlyProperties(this);
   }
 
   // --- how it stands ------------------------------------------------------------------------------
@@ -82,52 +73,32 @@ export class VoiceAvatarElement extends AttributedElement {
     return this.#conversation.client;
   }
 
-  /** Give it a client of the page's own; attributes are not applied to it. Null takes it away again. */
-  set client(client: VoiceClient | null) {
-    if (client === this.#given) return;
-    this.#given = client;
-    this.#use(client);
+  /** Give it a client of the page's own, which is listened to and nothing else. Null takes it away again. */
+  set client(client: VoiceClient | null | undefined) {
+    const given = client ?? null;
+    if (given === this.#given) return;
+    this.#given = given;
+    this.#use(given);
     this.#update();
   }
 
-  /** What a page that is loaded anew needs to go on with this conversation; see `Session` of `@voicesrv/web`. */
-  get session(): Session | null {
-    return this.client?.session ?? this.#session;
+  override get session(): Session | null {
+    return this.client?.session ?? super.session;
   }
 
-  /** To be set before the start. */
-  set session(session: Session | null) {
-    this.#session = session;
+  override set session(session: Session | null | undefined) {
+    super.session = session;
   }
 
   // --- what it is to be like ----------------------------------------------------------------------
-
-  /** A key, or what gives a short-lived token for each connection. Only a text shows in the attribute. */
-  get token(): VoiceClientOptions["token"] {
-    return this.#tokenSource ?? this.getAttribute("token") ?? undefined;
-  }
-
-  set token(token: VoiceClientOptions["token"]) {
-    this.#tokenSource = token;
-  }
-
-  /** Settings beyond the attributes: `instructions`, `tools`, `llm` and so on. Set anew, they are applied. */
-  get settings(): Settings {
-    return this.#settings;
-  }
-
-  set settings(settings: Settings) {
-    this.#settings = settings;
-    this.#configure();
-  }
 
   /** Words of the element itself; set some or all of them. */
   get labels(): Labels {
     return this.#labels;
   }
 
-  set labels(labels: LabelChanges) {
-    this.#labels = { ...ENGLISH, ...labels, states: { ...ENGLISH.states, ...labels.states } };
+  set labels(labels: LabelChanges | null | undefined) {
+    this.#labels = { ...ENGLISH, ...labels, states: { ...ENGLISH.states, ...labels?.states } };
     this.#update();
   }
 
@@ -136,7 +107,7 @@ export class VoiceAvatarElement extends AttributedElement {
     return this.#stage.renderer;
   }
 
-  set renderer(renderer: Renderer | null) {
+  set renderer(renderer: Renderer | null | undefined) {
     this.#stage.renderer = renderer ?? new SvgRenderer();
   }
 
@@ -189,24 +160,26 @@ export class VoiceAvatarElement extends AttributedElement {
   // --- the custom element -------------------------------------------------------------------------
 
   connectedCallback(): void {
-    this.#upgrade();
     this.#stage.open();
     this.setAttribute("state", this.state);
     this.#update();
-    this.#autostart();
+    if (this.#isNew) this.#autostart();
+    this.#isNew = false;
   }
 
   disconnectedCallback(): void {
     this.#stage.close();
     queueMicrotask(() => {
-      if (!this.isConnected) void this.stop(); // it was not only moved
+      if (this.isConnected) return; // it was only moved
+      this.#isNew = true;
+      if (this.#given === null) void this.stop();
     });
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
-    if (name === "agent" || name === "voice" || name === "language") this.#configure();
-    if (name === "push-to-talk" && this.#given === null) this.client?.setPushToTalk(this.pushToTalk);
+    if (ASKED.has(name)) this.wishesChanged();
+    if (name === "push-to-talk") this.#own?.setPushToTalk(this.pushToTalk);
     if (name === "push-to-talk" || name === "muted") this.#applyMute();
     if (name === "autostart") this.#autostart();
     this.#update();
@@ -214,19 +187,32 @@ export class VoiceAvatarElement extends AttributedElement {
 
   // --- inside -------------------------------------------------------------------------------------
 
-  get #wishes(): Wishes {
-    const { src, token, agent, voice, language, pushToTalk, settings, workletUrl } = this;
-    return { src, token, agent, voice, language, pushToTalk, settings, workletUrl, session: this.#session };
+  protected override wishesChanged(): void {
+    if (this.#own === null) return;
+    if (!this.#conversation.isOn) {
+      this.#conversation.forgive(); // it was refused for what is not asked for any more
+      return;
+    }
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    // Together, as an agent and its voice are changed one after the other, and do not fit each other in between.
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      const changes = this.#asked.change(settingsOf(this.wishes));
+      if (changes === null) return;
+      if (Object.keys(changes).length > 0) this.#own?.configure(changes);
+      else this.#conversation.forgive(); // what was refused is not wished any more
+    });
   }
 
   async #start(microphone: MicrophoneOptions | null): Promise<void> {
     if (this.#given === null && !this.#conversation.isOn) {
       // After a failure, too: what is asked for may have changed since. What can go on does.
-      this.#session = this.client?.session ?? this.#session;
-      this.#told = JSON.stringify(settingsOf(this.#wishes));
-      this.#use(new VoiceClient(clientOptions(this.#wishes)));
+      const { wishes } = this;
+      this.#asked = new Asked(settingsOf(wishes));
+      this.#use(new VoiceClient(clientOptions(wishes)));
     }
-    this.#session = null; // it serves once
+    this.session = null; // it serves once
     await this.#conversation.start(microphone);
   }
 
@@ -245,18 +231,9 @@ export class VoiceAvatarElement extends AttributedElement {
     this.#emit("client", client);
   }
 
-  #configure(): void {
-    if (this.client === null || this.#given !== null) return;
-    const settings = settingsOf(this.#wishes);
-    const told = JSON.stringify(settings);
-    if (told === this.#told) return; // frameworks set what is the same
-    this.#told = told;
-    this.client.configure(settings);
-  }
-
   #applyMute(): void {
     // With push to talk the client is muted but while the key is pressed.
-    if (this.client !== null && (this.muted || !this.pushToTalk)) this.client.mute(this.muted);
+    if (this.muted || !this.pushToTalk) this.client?.mute(this.muted);
   }
 
   #listen(client: VoiceClient, signal: AbortSignal): void {
@@ -264,38 +241,31 @@ export class VoiceAvatarElement extends AttributedElement {
       client.addEventListener(type, listener, { signal });
     this.#face.listen(client, signal);
     on("ready", ({ detail }) => {
+      this.#asked.ready(detail.settings);
       if (detail.conversation === this.#conversationId) return;
       this.#conversationId = detail.conversation; // numbers of replies begin anew
       this.#captions.clear();
       this.#played = 0;
     });
+    on("configured", () => this.#asked.taken());
+    on("error", () => this.#asked.refused(client.settings));
     on("playing", ({ detail }) => {
       if (!detail.playing) this.#played = detail.reply;
+    });
+    on("reply.end", ({ detail }) => {
+      if (this.captions) this.#view.announce(this.#labels.agent, detail.heard);
     });
     for (const type of ["transcript", "turn.end", "reply.start", "reply.text", "words", "reply.end"] as const) {
       on(type, ({ detail }) => this.#captions.apply(detail));
     }
-    on("transcript", ({ detail }) => this.#emit("transcript", detail));
-    on("turn.end", ({ detail }) => this.#emit("turn", detail));
-    on("reply.start", () => {
-      this.#replyText = "";
-    });
-    on("reply.text", ({ detail: { reply, delta } }) => {
-      this.#replyText += delta;
-      this.#emit("reply", { reply, delta, text: this.#replyText, done: false, heard: "", cause: "" });
-    });
-    on("reply.end", ({ detail: { reply, text, heard, cause } }) => {
-      if (this.captions) this.#view.announce(this.#labels.agent, heard);
-      this.#emit("reply", { reply, delta: "", text, done: true, heard, cause });
-    });
-    on("tool_call", ({ detail }) => this.#emit("toolcall", detail));
-    on("error", ({ detail }) => this.#emit("error", detail));
+    retell(client, signal, (type, detail) => this.#emit(type, detail));
   }
 
-  /** The pose for the next frame. */
-  #step(sinceMs: number, calm: boolean): Pose {
+  /** What to draw next. */
+  #step(sinceMs: number, calm: boolean): Moment {
     this.#caption();
-    return this.#face.step(this.client, this.state, sinceMs, calm);
+    const pose = this.#face.step(this.client, this.state, sinceMs, calm);
+    return { pose, restMs: this.#face.restMs };
   }
 
   #caption(): void {
@@ -320,6 +290,7 @@ export class VoiceAvatarElement extends AttributedElement {
     });
     if (!this.captions) this.#view.caption(null, null);
     const previous = this.#state;
+    this.#stage.wake();
     if (state === previous) return;
     this.#state = state;
     this.setAttribute("state", state);
@@ -328,15 +299,5 @@ export class VoiceAvatarElement extends AttributedElement {
 
   #emit<K extends keyof VoiceAvatarEventMap>(type: K, detail: VoiceAvatarEventMap[K]["detail"]): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
-  /** Take up properties that were set before the element was defined, and hide the accessors. */
-  #upgrade(): void {
-    for (const name of Object.getOwnPropertyNames(this)) {
-      if (!(name in VoiceAvatarElement.prototype)) continue;
-      const value: unknown = Reflect.get(this, name);
-      Reflect.deleteProperty(this, name);
-      Reflect.set(this, name, value);
-    }
   }
 }

@@ -125,8 +125,24 @@ describe("what goes wrong on the way", () => {
     await conversation.start(null);
     client.tell("error", new VoiceError("engine_failed"));
     expect(conversation).toMatchObject({ state: "problem", lacksMicrophone: false });
-    client.turnTo("hearing");
-    expect(conversation.state).toBe("hearing");
+    client.turnTo("thinking"); // of what was typed
+    expect(conversation.state).toBe("thinking");
+  });
+
+  test("a setting that was refused is past when another one is taken", async () => {
+    const { client, conversation, states } = make();
+    await conversation.start(null);
+    client.tell("error", new VoiceError("not_found", "agent: no such agent"));
+    client.tell("configured", { settings: {} });
+    expect(states.slice(1)).toEqual(["listening", "problem", "listening"]);
+  });
+
+  test("is past when it is forgiven", async () => {
+    const { client, conversation, states } = make();
+    client.connectError = new VoiceError("not_found");
+    await expect(conversation.start(null)).rejects.toThrow();
+    conversation.forgive();
+    expect(states.slice(1)).toEqual(["problem", "off"]);
   });
 
   test("a full server is past when there is room", () => {

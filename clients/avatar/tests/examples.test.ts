@@ -10,13 +10,13 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-test.each(["plain", "react", "vue"])(
+test.each(["plain", "react", "vue", "three"])(
   "the example for %s is built, with the audio worklets beside it",
   async (name) => {
     const outDir = mkdtempSync(join(tmpdir(), "voicesrv-example-"));
     folders.push(outDir);
     const root = fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
-    await build({ root, logLevel: "error", build: { outDir, emptyOutDir: true } });
+    await build({ root, logLevel: "error", build: { outDir, emptyOutDir: true, chunkSizeWarningLimit: 2000 } });
     const assets = readdirSync(join(outDir, "assets"));
     for (const worklet of ["microphone", "speaker"]) {
       expect(assets.filter((file) => file.startsWith(`${worklet}-`) && file.endsWith(".js"))).toHaveLength(1);

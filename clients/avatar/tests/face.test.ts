@@ -36,6 +36,22 @@ test("the level is that of the user while they speak, up to 1, and none in silen
   expect(face.step(client.real, "listening", 16, false).level).toBe(0);
 });
 
+test("it may rest while nobody speaks and its mouth is shut", () => {
+  const { client, face } = make();
+  const after = (state: "listening" | "speaking", seconds: number) => {
+    for (let n = 0; n < seconds * 60; n++) face.step(client.real, state, 16, true);
+    return face.restMs;
+  };
+  expect(after("listening", 0.5)).toBeGreaterThan(100);
+  expect(after("speaking", 0.5)).toBe(0);
+  client.tell("visemes", OU);
+  client.playing = 4;
+  client.played = 200;
+  face.step(client.real, "speaking", 16, true);
+  client.playing = 0;
+  expect(after("listening", 0.02)).toBe(0); // it still closes
+});
+
 test("a client that was let go is not heard", () => {
   const { client, face, listening } = make();
   listening.abort();

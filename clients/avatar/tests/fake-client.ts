@@ -11,6 +11,7 @@ export class FakeClient extends EventTarget {
   output = null;
   speakerState: VoiceClient["speakerState"] = "on";
   session = null;
+  settings: VoiceClient["settings"] = {};
   microphone: VoiceClient["microphone"] = { state: "off", muted: false, label: "", deviceId: undefined };
   calls: unknown[][] = [];
   /** What the next `connect` or `startMicrophone` fails with. */

@@ -67,6 +67,26 @@ test("in a new state it moves there, and does not leap", () => {
   expect(life.step(16, "thinking", 0, true).browRight).toBeCloseTo(0.6, 2);
 });
 
+test.each([false, true])("it tells when nothing moves quickly, and when the next quick move is (calm: %s)", (calm) => {
+  const life = new Life(chance());
+  let restUntil = 0;
+  let rested = 0;
+  let before = life.step(16, "listening", 0, calm);
+  for (let now = 16; now < 60_000; now += 16) {
+    const moment = life.step(16, "listening", 0, calm);
+    if (now < restUntil) {
+      rested += 16;
+      expect(moment.blink).toBe(0);
+      for (const key of ["gazeX", "gazeY", "smile", "browLeft", "turn", "nod", "tilt"] as const) {
+        expect(Math.abs(moment[key] - before[key]), key).toBeLessThan(0.05);
+      }
+    }
+    restUntil = now + life.restMs;
+    before = moment;
+  }
+  expect(rested).toBeGreaterThan(40_000);
+});
+
 test("for those who want no motion it blinks, and all else is still", () => {
   const moments = live("hearing", 20, 1, true).slice(120);
   for (const key of ["turn", "nod", "tilt", "breath"] as const) {

@@ -19,6 +19,11 @@ test("attributes go before the settings, and settings before what is usual", () 
   expect(settingsOf(wishes)).toEqual({ agent: "guide", llm: "echo", words: true, visemes: false });
 });
 
+test("a setting that is undefined is none", () => {
+  const settings = { llm: undefined, words: undefined } as unknown as Wishes["settings"];
+  expect(settingsOf({ ...NOTHING, settings })).toEqual({ visemes: true });
+});
+
 test("the address, the token and the rest are passed on", () => {
   const token = () => "t";
   const workletUrl = () => "/w.js";

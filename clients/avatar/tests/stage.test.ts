@@ -5,10 +5,13 @@ import type { Renderer } from "../src/renderer.js";
 import { Stage } from "../src/stage.js";
 
 let frames: FrameRequestCallback[];
+let stages: Stage[];
 let look: (isIntersecting: boolean) => void;
 
 beforeEach(() => {
   frames = [];
+  stages = [];
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   vi.stubGlobal("requestAnimationFrame", (callback: FrameRequestCallback) => frames.push(callback));
   vi.stubGlobal("cancelAnimationFrame", () => {
     frames = [];
@@ -26,6 +29,8 @@ beforeEach(() => {
   vi.spyOn(performance, "now").mockReturnValue(1000);
 });
 afterEach(() => {
+  for (const stage of stages) stage.close();
+  vi.useRealTimers();
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
 });
@@ -47,13 +52,14 @@ class Noting implements Renderer {
   }
 }
 
-function make() {
+function make({ restMs = 0 } = {}) {
   const renderer = new Noting();
   const since: number[] = [];
   const stage = new Stage(document.createElement("div"), renderer, (sinceMs) => {
     since.push(sinceMs);
-    return REST;
+    return { pose: REST, restMs };
   });
+  stages.push(stage);
   return { stage, renderer, since };
 }
 
@@ -102,4 +108,41 @@ test("a renderer that throws is asked again", () => {
   };
   expect(() => frame(1016)).toThrow("lost its context");
   expect(frames).toHaveLength(1);
+});
+
+test("where nothing moves quickly, it draws ten times a second", () => {
+  const { stage, since } = make({ restMs: 3000 });
+  stage.open();
+  frame(1016);
+  expect(frames).toEqual([]);
+  vi.advanceTimersByTime(82);
+  expect(frames).toEqual([]);
+  vi.advanceTimersByTime(1);
+  frame(1116);
+  expect(since).toEqual([16, 100]);
+});
+
+test("it draws in time for what moves quickly next", () => {
+  const { stage, renderer } = make({ restMs: 40 });
+  stage.open();
+  frame(1016);
+  vi.advanceTimersByTime(23);
+  frame(1056);
+  expect(renderer.calls).toEqual(["mount", "draw 1016", "draw 1056"]);
+});
+
+test("it wakes at once, and once", () => {
+  const { stage, renderer } = make({ restMs: 3000 });
+  stage.open();
+  stage.wake(); // nothing waits yet
+  frame(1016);
+  stage.wake();
+  stage.wake();
+  expect(frames).toHaveLength(1);
+  frame(1033);
+  stage.close();
+  stage.wake();
+  vi.advanceTimersByTime(1000);
+  expect(frames).toEqual([]);
+  expect(renderer.calls).toEqual(["mount", "draw 1016", "draw 1033", "unmount"]);
 });

@@ -136,6 +136,15 @@ describe("captions", () => {
     expect(part("captions").hidden).toBe(true);
   });
 
+  test("have the direction of what is said, not of the label before it", () => {
+    for (const name of ["stable", "tentative", "heard", "ahead", "cut-off"]) {
+      const line = part(name).parentElement as HTMLElement;
+      expect(line.dir).toBe("auto");
+      expect(line.querySelector(".unseen")).toBeNull();
+      expect(line.closest("p")?.hasAttribute("dir")).toBe(false); // the bubble's tail stays on its side
+    }
+  });
+
   test("are text, whatever they hold", () => {
     view.update({ ...CALM, problem: HOSTILE, labels: { ...ENGLISH, you: HOSTILE, stop: HOSTILE, mute: HOSTILE } });
     view.caption({ stable: HOSTILE, tentative: HOSTILE }, { heard: HOSTILE, ahead: HOSTILE, cutOff: HOSTILE });

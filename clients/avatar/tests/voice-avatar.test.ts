@@ -1,9 +1,12 @@
 // @vitest-environment happy-dom
+import { readFileSync } from "node:fs";
 import { VoiceClient, VoiceError } from "@voicesrv/web";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import "../src/index.js";
 import type { Pose, Renderer, VoiceAvatarElement } from "../src/index.js";
 import { FakeClient } from "./fake-client.js";
+
+const README = readFileSync(`${import.meta.dirname}/../README.md`, "utf8");
 
 let frames: FrameRequestCallback[];
 let made: VoiceAvatarElement[];
@@ -47,6 +50,8 @@ function scripted(attributes = "") {
 const part = (avatar: VoiceAvatarElement, name: string) =>
   avatar.shadowRoot?.querySelector(`[part~="${name}"]`) as HTMLElement;
 
+const PROPERTIES = ["token", "settings", "microphoneOptions", "workletUrl", "session", "labels"] as const;
+
 describe("attributes and properties", () => {
   test.each(["src", "agent", "voice", "language", "theme"] as const)("%s is one and the same", (name) => {
     const avatar = element(`${name}="one"`);
@@ -55,6 +60,9 @@ describe("attributes and properties", () => {
     expect(avatar.getAttribute(name)).toBe("two");
     avatar[name] = null;
     expect(avatar.hasAttribute(name)).toBe(false);
+    avatar[name] = "three";
+    avatar[name] = undefined; // as frameworks set what is left out
+    expect(avatar.hasAttribute(name)).toBe(false);
   });
 
   test.each([
@@ -62,6 +70,7 @@ describe("attributes and properties", () => {
     ["captions", "captions"],
     ["muted", "muted"],
     ["noMicrophone", "no-microphone"],
+    ["faceOnly", "face-only"],
   ] as const)("%s is the switch %s", (property, attribute) => {
     const avatar = element(attribute);
     expect(avatar[property]).toBe(true);
@@ -80,14 +89,22 @@ describe("attributes and properties", () => {
     expect(avatar.outerHTML).not.toContain("hidden");
   });
 
-  test("properties that were set before the element was defined count", () => {
-    const early = document.createElement("voice-avatar");
-    Object.defineProperty(early, "labels", { value: { start: "Los" }, configurable: true, writable: true });
-    Object.defineProperty(early, "captions", { value: true, configurable: true, writable: true });
-    document.body.replaceChildren(early);
-    made.push(early);
-    expect(early.hasAttribute("captions")).toBe(true);
-    expect(part(early, "start-button").textContent).toBe("Los");
+  test("what is left out again is as at first", () => {
+    const avatar = element('token="shown"');
+    const first = Object.fromEntries(PROPERTIES.map((name) => [name, avatar[name]]));
+    Object.assign(avatar, {
+      token: "hidden",
+      settings: { llm: "echo" },
+      microphoneOptions: { deviceId: "one" },
+      workletUrl: "/w.js",
+      session: {},
+      labels: { start: "Los" },
+    });
+    for (const name of PROPERTIES) expect(avatar[name], name).not.toEqual(first[name]);
+    for (const nothing of [null, undefined]) {
+      Object.assign(avatar, Object.fromEntries(PROPERTIES.map((name) => [name, nothing])));
+      expect(Object.fromEntries(PROPERTIES.map((name) => [name, avatar[name]]))).toEqual(first);
+    }
   });
 
   test("labels are replaced one by one, and all at once by none", () => {
@@ -108,6 +125,15 @@ describe("a client of its own", () => {
     return { avatar, connect, configure };
   }
 
+  /** As `started`, and connected. */
+  async function connected(attributes: string) {
+    const { avatar, configure } = started(attributes);
+    await avatar.start();
+    vi.spyOn(VoiceClient.prototype, "state", "get").mockReturnValue("connected");
+    const tell = (type: string, detail: object) => avatar.client?.dispatchEvent(new CustomEvent(type, { detail }));
+    return { avatar, configure, tell };
+  }
+
   test("is made at the first start, and told before it connects", async () => {
     const { avatar, connect } = started('src="https://v.example"');
     const clients: VoiceClient[] = [];
@@ -123,18 +149,59 @@ describe("a client of its own", () => {
   });
 
   test("is told of attributes and settings that change", async () => {
-    const { avatar, configure } = started('agent="guide"');
-    await avatar.start();
+    const { avatar, configure } = await connected('agent="guide"');
     avatar.agent = "cook";
     avatar.language = "de";
     avatar.settings = { instructions: "Be brief." };
-    expect(configure).toHaveBeenLastCalledWith({
-      ...{ agent: "cook", language: "de", instructions: "Be brief.", words: true, visemes: true },
-    });
-    expect(configure).toHaveBeenCalledTimes(3);
+    expect(configure).not.toHaveBeenCalled();
+    await Promise.resolve();
+    expect(configure.mock.calls).toEqual([[{ agent: "cook", language: "de", instructions: "Be brief." }]]);
     avatar.theme = "dark";
     avatar.settings = { instructions: "Be brief." }; // the same, as frameworks set it
-    expect(configure).toHaveBeenCalledTimes(3);
+    await Promise.resolve();
+    expect(configure).toHaveBeenCalledOnce();
+  });
+
+  test("goes back to the server's choice where an attribute is taken away", async () => {
+    const { avatar, configure, tell } = await connected('agent="guide"');
+    const settings = { agent: "guide", language: "de", words: true, visemes: true };
+    tell("ready", { conversation: "c", settings });
+    avatar.language = "fr";
+    await Promise.resolve();
+    avatar.removeAttribute("agent");
+    avatar.removeAttribute("language");
+    await Promise.resolve();
+    expect(configure.mock.calls).toEqual([[{ language: "fr" }], [{ agent: "default", language: "de" }]]);
+  });
+
+  test("is told again what was refused together with something else", async () => {
+    const { avatar, configure, tell } = await connected("");
+    vi.spyOn(avatar.client as VoiceClient, "settings", "get").mockReturnValue({ agent: "default", voice: "" });
+    avatar.agent = "nobody";
+    avatar.voice = "anna";
+    await Promise.resolve();
+    tell("error", new VoiceError("not_found", "no such agent"));
+    expect(avatar.shadowRoot?.textContent).toContain("no such agent");
+    avatar.agent = "guide";
+    await Promise.resolve();
+    expect(configure).toHaveBeenLastCalledWith({ agent: "guide", voice: "anna" });
+    tell("configured", { settings: {} });
+    expect(avatar.shadowRoot?.textContent).not.toContain("no such agent");
+    tell("error", new VoiceError("engine_failed"));
+    avatar.agent = "cook"; // that was about something else
+    await Promise.resolve();
+    expect(configure).toHaveBeenLastCalledWith({ agent: "cook" });
+  });
+
+  test("leaves a problem that was with what is not asked for any more", async () => {
+    const { avatar, connect } = started('agent="nobody"');
+    connect.mockRejectedValueOnce(new VoiceError("not_found", "no such agent"));
+    await expect(avatar.start()).rejects.toThrow("no such agent");
+    expect(avatar.state).toBe("problem");
+    avatar.theme = "dark"; // which it was not
+    expect(avatar.state).toBe("problem");
+    avatar.agent = "guide";
+    expect(avatar.state).toBe("off");
   });
 
   test("is muted with the element, and with push to talk but while the button is held", async () => {
@@ -255,22 +322,55 @@ describe("a conversation", () => {
     avatar.pushToTalk = false;
     expect(client.calls.map(([name]) => name)).not.toContain("configure");
     expect(client.calls.map(([name]) => name)).not.toContain("setPushToTalk");
+    avatar.muted = false;
+    client.calls = [];
     await avatar.start();
+    part(avatar, "mute-button").click(); // by a person
+    expect(client.calls).toContainEqual(["mute", true]);
     await avatar.stop();
     expect(avatar.client).toBe(client.real);
     expect(avatar.state).toBe("off");
   });
 
-  test("ends when the element leaves the page, and not when it is only moved", async () => {
+  test("of the page's own client goes on when the element leaves the page", async () => {
     const { avatar, client } = scripted();
+    await avatar.start();
+    avatar.remove();
+    await Promise.resolve();
+    expect(client.calls).not.toContainEqual(["disconnect"]);
+    expect(avatar.client).toBe(client.real);
+  });
+});
+
+describe("on the page", () => {
+  test("it ends when the element leaves, and not when it is only moved", async () => {
+    vi.spyOn(VoiceClient.prototype, "connect").mockResolvedValue();
+    const disconnect = vi.spyOn(VoiceClient.prototype, "disconnect").mockResolvedValue();
+    const avatar = element("no-microphone");
     await avatar.start();
     const place = document.createElement("div");
     document.body.append(place);
     place.append(avatar);
     await Promise.resolve();
-    expect(client.calls).not.toContainEqual(["disconnect"]);
+    expect(disconnect).not.toHaveBeenCalled();
     avatar.remove();
-    await vi.waitFor(() => expect(client.calls).toContainEqual(["disconnect"]));
+    await vi.waitFor(() => expect(disconnect).toHaveBeenCalled());
+    await vi.waitFor(() => expect(avatar.client).toBeNull());
+  });
+
+  test("it starts by itself when it comes, and not when it is moved after it was ended", async () => {
+    const connect = vi.spyOn(VoiceClient.prototype, "connect").mockResolvedValue();
+    vi.spyOn(VoiceClient.prototype, "disconnect").mockResolvedValue();
+    const avatar = element("no-microphone autostart");
+    await vi.waitFor(() => expect(connect).toHaveBeenCalledOnce());
+    await avatar.stop();
+    document.body.append(document.createElement("p"), avatar);
+    await Promise.resolve();
+    expect(avatar.state).toBe("off");
+    avatar.remove();
+    await Promise.resolve();
+    document.body.append(avatar);
+    await vi.waitFor(() => expect(connect).toHaveBeenCalledTimes(2));
   });
 });
 
@@ -291,7 +391,7 @@ describe("the face", () => {
     const renderer = new Noting();
     avatar.renderer = renderer;
     await avatar.start();
-    client.tell("ready", { type: "ready", conversation: "c1" });
+    client.tell("ready", { type: "ready", conversation: "c1", settings: {} });
     client.tell("visemes", { reply: 4, items: [{ viseme: "ou", start_ms: 0, end_ms: 500 }] });
     client.playing = 4;
     client.played = 200;
@@ -308,6 +408,23 @@ describe("the face", () => {
     avatar.renderer = null;
     expect(part(avatar, "drawing")).not.toBeNull();
   });
+});
+
+test("the parts are those that the README names", async () => {
+  const { avatar, client } = scripted();
+  const found = new Set<string>();
+  const look = () => {
+    for (const each of avatar.shadowRoot?.querySelectorAll("[part]") ?? []) {
+      for (const name of each.getAttribute("part")?.split(" ") ?? []) found.add(name);
+    }
+  };
+  look();
+  await avatar.start();
+  client.tell("error", new VoiceError("microphone_lost"));
+  look();
+  const [, table = ""] = /\| part \|(.*?)\n\n/s.exec(README) ?? [];
+  const named = table.split("\n").flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`([a-z-]+)`/g)]);
+  expect(named.map(([, name]) => name).sort()).toEqual([...found].sort());
 });
 
 describe("captions", () => {
@@ -340,7 +457,7 @@ describe("captions", () => {
     avatar.captions = true;
     frame();
     expect(part(avatar, "captions").hidden).toBe(false);
-    client.tell("ready", { type: "ready", conversation: "another" });
+    client.tell("ready", { type: "ready", conversation: "another", settings: {} });
     frame();
     expect(part(avatar, "captions").hidden).toBe(true);
   });
