@@ -11,7 +11,7 @@
 FROM node:22-slim AS pages
 WORKDIR /src/clients
 COPY clients .
-RUN npm ci --no-audit --no-fund && npm run build --workspace=web --workspace=page
+RUN npm ci --no-audit --no-fund && npm run build
 
 FROM python:3.12-slim AS build
 WORKDIR /src

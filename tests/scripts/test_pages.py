@@ -17,9 +17,8 @@ echo "npm $*" >>../../calls
 case "$*" in
   ci*) [ -z "${OFFLINE-}" ] || { echo "npm error network" >&2; exit 1; }
        mkdir -p node_modules; touch node_modules/.package-lock.json ;;
-  *) for page in talk console; do
-       mkdir -p ../voicesrv/pages/$page; touch ../voicesrv/pages/$page/index.html
-     done ;;
+  *) mkdir -p ../voicesrv/pages; cd ../voicesrv/pages; mkdir -p talk console clients
+     touch talk/index.html console/index.html clients/voice-avatar.js clients/voicesrv.js ;;
 esac
 """
 
@@ -55,8 +54,8 @@ class Clone:
 
     def age(self) -> None:
         """All that was built was built long ago, but after the sources."""
-        for page in ("talk", "console"):
-            os.utime(self.root / "voicesrv" / "pages" / page / "index.html", (2000, 2000))
+        for file in (self.root / "voicesrv" / "pages").rglob("*.*"):
+            os.utime(file, (2000, 2000))
 
     def put_node(self, version: str = "v22.1.0") -> None:
         for name, text in (("npm", FAKE_NPM), ("node", f"#!/usr/bin/env bash\necho {version}\n")):
@@ -128,10 +127,11 @@ def test_changed_packages_are_installed_again(clone: Clone) -> None:
     assert clone.prepare()[0] == ["npm ci --no-audit --no-fund", "npm run build"]
 
 
-def test_one_page_that_is_missing_is_built(clone: Clone) -> None:
+@pytest.mark.parametrize("missing", ["console/index.html", "clients/voice-avatar.js"])
+def test_what_is_missing_is_built(clone: Clone, missing: str) -> None:
     clone.put_node()
     clone.prepare()
-    (clone.root / "voicesrv" / "pages" / "console" / "index.html").unlink()
+    (clone.root / "voicesrv" / "pages" / missing).unlink()
     assert clone.prepare()[0] == ["npm run build"]
 
 

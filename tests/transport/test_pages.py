@@ -33,6 +33,8 @@ def folder(tmp_path: Path) -> Path:
     put(tmp_path / "talk" / "assets" / "worklet-Cd34_fGH.js", b"registerProcessor()")
     put(tmp_path / "console" / "index.html", b"<!doctype html><title>console</title>")
     put(tmp_path / "console" / "assets" / "index-Ef56ghIJ.css", b"body{}")
+    put(tmp_path / "clients" / "voice-avatar.js", SCRIPT)
+    put(tmp_path / "clients" / "worklets" / "speaker.js", b"registerProcessor()")
     put(tmp_path / "secret.txt", b"the canary")
     return tmp_path
 
@@ -79,6 +81,22 @@ async def test_files_are_where_their_folder_says(folder: Path, path: str, media_
     head = await ask(folder, f"HEAD {path}")
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == str(len(body))
+
+
+@pytest.mark.parametrize("path", ["voice-avatar.js", "worklets/speaker.js?no-inline"])
+async def test_libraries_may_be_loaded_by_pages_of_any_origin(folder: Path, path: str) -> None:
+    answer = await ask(folder, f"GET /clients/{path}", "Origin: https://shop.example")
+    assert answer.status == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert (await ask(folder, "GET /clients/")).status == 404
+
+
+async def test_pages_may_not(folder: Path) -> None:
+    answer = await ask(folder, "GET /", "Origin: https://shop.example")
+    assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("query", ["", "?agent=a&x=%0d%0a"])

@@ -1,4 +1,5 @@
-"""The pages that the server brings: one to talk on, at ``/``, and one for whoever runs it, at ``/console/``.
+"""The pages that the server brings: one to talk on, at ``/``, and one for whoever runs it, at ``/console/``; and its
+libraries for browsers, at ``/clients/``, which pages of other origins may load.
 
 What is compiled into a folder (``clients/README.md`` says how) is read whole when the app is made, and each file
 gets a route of its own: a path that is no file's is nobody's. A page that was not compiled is stood in for by one
@@ -21,6 +22,8 @@ from starlette.routing import BaseRoute, Route
 
 PAGES = {"talk": "/", "console": "/console/"}
 """Folders of compiled pages, and where they are served."""
+LIBRARIES = "clients"
+"""Folder of what pages of any origin may load, and the path below which it is served."""
 
 _NOT_BUILT = Path(__file__).with_name("not_built.html")
 _HASHED = re.compile(r"assets/.*-(?![a-z]{8}\.)[A-Za-z0-9_-]{8}\.[a-z0-9]+")
@@ -69,6 +72,8 @@ _SECURITY = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "microphone=(self), camera=(), display-capture=(), geolocation=(), payment=(), usb=()",
 }
+_FOR_ALL = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
+"""With it a module or a worklet may come from another origin than its page."""
 _CSP_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?")
 _REFUSED_ENCODING = re.compile(r"\s*q\s*=\s*0(\.0{0,3})?\s*")
 
@@ -76,14 +81,16 @@ logger = logging.getLogger(__name__)
 
 
 def routes(folder: Path) -> list[BaseRoute]:
-    """Make the routes of all pages; put them after those of the API, which win.
+    """Make the routes of all pages and libraries; put them after those of the API, which win.
 
     Args:
-        folder: holds ``talk`` and ``console``, each compiled with relative URLs; what is missing is stood in for.
+        folder: holds ``talk`` and ``console``, each compiled with relative URLs, and ``clients``; a page that is
+            missing is stood in for.
     """
-    made: list[BaseRoute] = []
+    libraries = _files(folder / LIBRARIES, _FOR_ALL)
+    made: list[BaseRoute] = [Route(f"/{LIBRARIES}/{path}", file.answer) for path, file in libraries]
     for name, at in PAGES.items():
-        files = dict(_files(folder / name))
+        files = dict(_files(folder / name, _SECURITY))
         page = files.pop("index.html", None)
         if page is None:
             logger.debug("the page %s is not built", name)
@@ -128,7 +135,7 @@ class _File:
         return Response(variant.body, headers=headers)
 
 
-def _files(folder: Path) -> Iterator[tuple[str, _File]]:
+def _files(folder: Path, headers: Mapping[str, str]) -> Iterator[tuple[str, _File]]:
     """Every file below a folder with its path there; those that begin with a dot are nobody's."""
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
@@ -137,12 +144,12 @@ def _files(folder: Path) -> Iterator[tuple[str, _File]]:
         if path.suffix not in _TYPES:
             logger.warning("%s is of no known type, and not served", path)
             continue
-        yield relative.as_posix(), _file(path, relative.as_posix())
+        yield relative.as_posix(), _file(path, relative.as_posix(), headers)
 
 
-def _file(path: Path, at: str) -> _File:
+def _file(path: Path, at: str, headers: Mapping[str, str]) -> _File:
     headers = {
-        **_SECURITY,
+        **headers,
         "content-type": _with_charset(_TYPES[path.suffix]),
         "cache-control": _FOR_EVER if _HASHED.fullmatch(at) else _ASK_AGAIN,
     }

@@ -22,8 +22,9 @@ export interface Pages {
  * Serve folders.
  *
  * @param folders by the prefix of the path, such as `{ "/": PAGE, "/lib/": DIST }`; the longest that fits is taken.
+ * @param policy the Content-Security-Policy of all of them.
  */
-export async function servePages(folders: Record<string, string>): Promise<Pages> {
+export async function servePages(folders: Record<string, string>, policy = STRICT_CSP): Promise<Pages> {
   const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url ?? "/", "http://h").pathname);
@@ -36,7 +37,7 @@ export async function servePages(folders: Record<string, string>): Promise<Pages
     try {
       const body = await readFile(file ?? "");
       response.setHeader("Content-Type", TYPES[extname(file ?? "")] ?? "application/octet-stream");
-      response.setHeader("Content-Security-Policy", STRICT_CSP);
+      response.setHeader("Content-Security-Policy", policy);
       response.end(body);
     } catch {
       response.writeHead(404).end();
