@@ -153,6 +153,18 @@ def test_who_names_one_wait_gets_one_wait() -> None:
     assert (both.endpointing_ms, both.endpointing_max_ms) == (500, 2000)
 
 
+def test_none_brings_back_the_default_where_there_are_any() -> None:
+    defaults = Options(language="fr", endpointing_ms=400, endpointing_max_ms=1000)
+    options = changed(defaults, {"language": "de", "voice": "x", "endpointing_ms": 500})
+    back = changed(options, {"language": None, "voice": None, "eager_ms": 100}, defaults)
+    assert back == dataclasses.replace(defaults, endpointing_ms=500, endpointing_max_ms=0, eager_ms=100)
+    # With one wait go both, as they came.
+    assert changed(options, {"endpointing_ms": None}, defaults).endpointing_max_ms == 1000
+    assert changed(options, {"endpointing_ms": None, "endpointing_max_ms": 0}, defaults).endpointing_max_ms == 0
+    with pytest.raises(ClientError, match="language: null is not"):
+        changed(options, {"language": None})
+
+
 def test_one_bad_value_changes_nothing() -> None:
     before = Options()
     with pytest.raises(ClientError):

@@ -79,16 +79,24 @@ class Options:
         return shown
 
 
-def changed(options: Options, changes: Mapping[str, Any]) -> Options:
+def changed(options: Options, changes: Mapping[str, Any], defaults: Options | None = None) -> Options:
     """Return ``options`` with ``changes`` applied; keys that are no option are ignored.
+
+    Args:
+        options: what was in force.
+        changes: values as a client writes them.
+        defaults: what a value of None stands for; without them there is no such value.
 
     Raises:
         ClientError: ``bad_parameter``, naming the field, its value and what is allowed.
     """
-    known = {name: check(name, changes[name]) for name, check in _CHECKS.items() if name in changes}
-    if "endpointing_ms" in known and "endpointing_max_ms" not in known:
+    reset = {name for name in _CHECKS if defaults is not None and name in changes and changes[name] is None}
+    known = {n: check(n, changes[n]) for n, check in _CHECKS.items() if n in changes and n not in reset}
+    if "endpointing_ms" in known and "endpointing_max_ms" not in changes:
         known["endpointing_max_ms"] = 0  # who names one wait means that one
-    return dataclasses.replace(options, **known)
+    if "endpointing_ms" in reset and "endpointing_max_ms" not in changes:
+        reset.add("endpointing_max_ms")
+    return dataclasses.replace(options, **known, **{name: getattr(defaults, name) for name in reset})
 
 
 def names() -> tuple[str, ...]:

@@ -92,7 +92,12 @@ async def test_settings_go_into_the_query_or_are_told_at_once() -> None:
         await peer.ready(conversation="c7")
         asked = {"type": "configure", "id": "configure-1", "instructions": "be brief", "tools": [{"name": "f"}]}
         assert await peer.hear_command() == asked
-        assert await peer.hear_command() == {"type": "configure", "id": "configure-2", "keyterms": ["Kim"]}
+        assert await peer.hear_command() == {
+            "type": "configure",
+            "id": "configure-2",
+            "keyterms": ["Kim"],
+            "voice": None,
+        }
         await peer.socket.close(1000)
 
     async with (
@@ -107,7 +112,7 @@ async def test_settings_go_into_the_query_or_are_told_at_once() -> None:
             tools=[{"name": "f"}],
         ) as client,
     ):
-        await client.configure(keyterms=["Kim"], language=None)
+        await client.configure(keyterms=["Kim"], voice=None)
         assert [type(event) async for event in client] == [Ready]
 
 

@@ -9,7 +9,7 @@ from voicesrv_client.wishes import Wishes
 def test_what_the_server_agrees_to_is_asked_of_the_next_conversation() -> None:
     wishes = Wishes({"language": "en", "voice": None})
     assert wishes.query == {"language": "en"}
-    assert wishes.ask({"language": "de", "voice": None}) == {"type": "configure", "id": "configure-1", "language": "de"}
+    assert wishes.ask({"language": "de"}) == {"type": "configure", "id": "configure-1", "language": "de"}
     assert wishes.query == {"language": "en"}
     assert wishes.settings == {"language": "de"}
     wishes.received(Configured({}, id="configure-1"))
@@ -27,6 +27,15 @@ def test_what_it_refuses_is_forgotten_and_the_rest_is_not() -> None:
     wishes.received(Configured({}, id="configure-2"))
     wishes.received(Configured({}, id="configure-2"))  # it was asked for again, and was in force already
     assert wishes.query == {"language": "en", "interim": False}
+
+
+def test_none_brings_back_what_the_server_chooses() -> None:
+    wishes = Wishes({"language": "en", "endpointing_ms": 300, "endpointing_max_ms": 2000})
+    command = wishes.ask({"language": None, "endpointing_ms": None})
+    assert command == {"type": "configure", "id": "configure-1", "language": None, "endpointing_ms": None}
+    assert wishes.settings == {}
+    wishes.received(Configured({}, id="configure-1"))
+    assert wishes.query == {}
 
 
 def test_answers_to_others_change_nothing() -> None:

@@ -93,10 +93,15 @@ class Socket:
 
 @asynccontextmanager
 async def connected(
-    it: Stage, options: ConnectionOptions | None = None, identity: Identity | None = None, **query: Any
+    it: Stage,
+    options: ConnectionOptions | None = None,
+    identity: Identity | None = None,
+    defaults: dict[str, Any] | None = None,
+    **query: Any,
 ) -> AsyncIterator[Socket]:
     socket = Socket()
-    seat = await it.hub.join(Join("local", changed(Options(), query)))
+    chosen = changed(Options(), defaults or {})
+    seat = await it.hub.join(Join("local", changed(chosen, query)))
     served = Connection(
         seat,
         identity or Identity("local"),
@@ -105,6 +110,7 @@ async def connected(
         socket.send,
         socket,
         options or ConnectionOptions(),
+        chosen,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(served.run())
@@ -278,6 +284,13 @@ async def test_an_answer_bears_the_id_of_what_it_answers() -> None:
         assert socket.events[-1]["settings"]["language"] == "de"  # a refused change changes nothing
 
 
+async def test_null_brings_back_what_the_server_chooses() -> None:
+    async with stage() as it, connected(it, language="de", voice="x", defaults={"language": "fr"}) as socket:
+        socket.say({"type": "configure", "id": 1, "language": None, "voice": None, "eager_ms": 100})
+        settings = (await socket.get("configured"))["settings"]
+        assert (settings["language"], settings["voice"], settings["eager_ms"]) == ("fr", "", 100)
+
+
 async def test_close_is_answered_with_1000_and_nothing_is_kept() -> None:
     async with stage() as it, connected(it) as socket:
         socket.say({"type": "close"})
@@ -301,7 +314,14 @@ async def test_an_event_without_words_ends_one_connection() -> None:
         socket = Socket()
         seat = await it.hub.join(Join("local", Options(), user.seat.conversation.id))
         served = Connection(
-            seat, Identity("local"), NativeCodec(), socket.inbox.get, socket.send, socket, ConnectionOptions()
+            seat,
+            Identity("local"),
+            NativeCodec(),
+            socket.inbox.get,
+            socket.send,
+            socket,
+            ConnectionOptions(),
+            Options(),
         )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(served.run())

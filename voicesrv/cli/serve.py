@@ -29,7 +29,9 @@ def serve(
     language: Annotated[str | None, typer.Option(help="BCP-47 tag, or auto.")] = None,
     max_conversations: Annotated[int | None, typer.Option(help="Conversations held at once.")] = None,
     lead_ms: Annotated[int | None, typer.Option(help="How far ahead of real time audio is sent.")] = None,
-    idle_timeout_s: Annotated[float | None, typer.Option(help="Seconds within which a client has to send something.")] = None,
+    idle_timeout_s: Annotated[
+        float | None, typer.Option(help="Seconds within which a client has to send something.")
+    ] = None,
     drain_s: Annotated[float | None, typer.Option(help="Time that connections get when the server stops.")] = None,
     log_level: Annotated[str | None, typer.Option(help="critical, error, warning, info or debug.")] = None,
     open_access: Annotated[

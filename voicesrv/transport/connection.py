@@ -134,7 +134,18 @@ class Connection:
         send: Send,
         wire: Wire,
         options: ConnectionOptions,
+        defaults: Options,
     ) -> None:
+        """Args:
+        seat: in a conversation.
+        identity: who the client is.
+        codec: of its protocol.
+        receive: of ASGI.
+        send: of ASGI.
+        wire: what ASGI does not have.
+        options: bounds.
+        defaults: what ``configure`` goes back to where it is told null.
+        """
         self._seat = seat
         self._identity = identity
         self._codec = codec
@@ -142,6 +153,7 @@ class Connection:
         self._send = send
         self._wire = wire
         self._options = options
+        self._defaults = defaults
         self._waiting: deque[Message] = deque()
         self._waiting_bytes = 0
         self._max_waiting = 4 * options.max_waiting_bytes  # until the seat is taken: a resume may repeat much
@@ -242,7 +254,7 @@ class Connection:
                             conversation.handle(participant, command)
                     elif isinstance(command, Configure):
                         id = command.id
-                        options = changed(participant.options, command.changes)
+                        options = changed(participant.options, command.changes, self._defaults)
                         check_scope(self._identity, options)
                         await self._reconfigure(options, id)
                     else:

@@ -83,7 +83,7 @@ class NativeEndpoint:
             await refuse(ClientError(Code.INTERNAL, f"request id {request_id}"), scope, receive, send)
             return
         codec = native.NativeCodec()
-        connection = Connection(seat, identity, codec, receive, send, wire_of(scope), self._options)
+        connection = Connection(seat, identity, codec, receive, send, wire_of(scope), self._options, self._defaults)
         with metrics.CONNECTIONS.track_inprogress():
             try:
                 await send({"type": "websocket.accept", "subprotocol": subprotocol(scope)})

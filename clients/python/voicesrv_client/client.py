@@ -142,7 +142,7 @@ class VoiceClient:
         await self._link.send({"type": "tool_result", "id": id, **outcome})
 
     async def configure(self, **changes: Unpack[Settings]) -> None:
-        """Change settings from here on, those that are not None: all of them, or none where the server refuses one.
+        """Change settings from here on, all of these or none; None brings back what the server chooses.
 
         It answers with a ``Configured`` or a ``ServerError``, whose ``id`` then begins with ``configure-``. A change
         that has no answer when the connection breaks is asked for again on the next; a refused one is forgotten.
@@ -151,7 +151,7 @@ class VoiceClient:
             ValueError: no such encoding.
             Closed: the conversation is over.
         """
-        await self._link.configure({name: value for name, value in changes.items() if value is not None})
+        await self._link.configure(changes)
 
     async def ping(self, id: str | int | None = None) -> None:
         """Ask for a ``Pong`` of the same id."""

@@ -19,17 +19,16 @@ class Wishes:
         """Args:
         settings: of the first conversation; None is as if left out.
         """
-        self._kept: dict[str, Any] = {}
+        self._kept = _after({}, settings)
         self._asked: dict[str, Mapping[str, Any]] = {}  # by the id of its ``configure``
         self._n_asked = 0
-        self._keep(settings)
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """All that is wanted, answered or not."""
-        wanted = dict(self._kept)
+        wanted = self._kept
         for changes in self._asked.values():
-            wanted |= changes
+            wanted = _after(wanted, changes)
         return wanted
 
     @property
@@ -40,8 +39,8 @@ class Wishes:
     def ask(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
         """Give the command that asks for changes; it is one of ``unanswered`` from now on."""
         id = self._next_id()
-        self._asked[id] = {name: value for name, value in changes.items() if value is not None}
-        return _configure(id, self._asked[id])
+        self._asked[id] = changes
+        return _configure(id, changes)
 
     def begun(self) -> None:
         """A conversation stands as ``query`` asked for it; what no address can hold is yet to be asked for."""
@@ -59,16 +58,18 @@ class Wishes:
         if isinstance(event, Configured | ServerError) and isinstance(event.id, str):
             changes = self._asked.pop(event.id, None)
             if changes is not None and isinstance(event, Configured):
-                self._keep(changes)
-
-    def _keep(self, changes: Mapping[str, Any]) -> None:
-        if changes.get("endpointing_ms") is not None:  # alone, it means one wait, whatever was asked for before
-            self._kept.pop("endpointing_max_ms", None)
-        self._kept |= {name: value for name, value in changes.items() if value is not None}
+                self._kept = _after(self._kept, changes)
 
     def _next_id(self) -> str:
         self._n_asked += 1
         return f"configure-{self._n_asked}"
+
+
+def _after(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    after = {**settings, **changes}
+    if "endpointing_ms" in changes and "endpointing_max_ms" not in changes:
+        after.pop("endpointing_max_ms", None)  # as on the server: alone, it stands for both
+    return {name: value for name, value in after.items() if value is not None}
 
 
 def _configure(id: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:

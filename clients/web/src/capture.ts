@@ -18,6 +18,8 @@ export interface CaptureHooks {
   heard(frame: Int16Array, atMs: number): void;
   level(level: Level): void;
   changed(): void;
+  /** It was heard, and is not any more. */
+  silenced(): void;
   error(error: VoiceError): void;
   /** Whether the server is hearing a turn, which only silence or `finalize` can end. */
   turnIsOpen(): boolean;
@@ -44,6 +46,7 @@ export class Capture {
   #generation = 0; // of the microphone that is wanted
   #muted = false;
   #mutedSamples = 0;
+  #wasHeard = false;
   #squares = 0;
   #peak = 0;
   #measured = 0;
@@ -90,6 +93,7 @@ export class Capture {
       if (generation === this.#generation) this.#change("off");
       throw error;
     }
+    if (generation !== this.#generation) return;
     globalThis.navigator?.mediaDevices?.addEventListener("devicechange", this.#onDevices);
   }
 
@@ -129,6 +133,10 @@ export class Capture {
   #change(state: MicrophoneState): void {
     if (state === this.state) return;
     this.state = state;
+    if (this.#wasHeard && (state === "off" || state === "lost")) {
+      this.#wasHeard = false;
+      this.#hooks.silenced();
+    }
     this.#hooks.changed();
   }
 
@@ -147,11 +155,13 @@ export class Capture {
   };
 
   #heard(frame: Int16Array, atMs: number): void {
-    this.#measure(frame);
+    this.#wasHeard = true;
     if (this.#muted) {
+      frame.fill(0); // what was on its way when it was muted; after a push-to-talk turn it would begin another
       this.#mutedSamples += frame.length;
-      if (this.#mutedSamples > MUTED_SAMPLES && !this.#hooks.turnIsOpen()) return;
     }
+    this.#measure(frame);
+    if (this.#mutedSamples > MUTED_SAMPLES && !this.#hooks.turnIsOpen()) return;
     this.#hooks.heard(frame, atMs);
   }
 

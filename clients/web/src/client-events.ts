@@ -34,7 +34,10 @@ type WireEvents = { [E in Exclude<ServerEvent, { type: "error" }> as E["type"]]:
 export interface VoiceClientEventMap extends WireEvents {
   /** A piece of a reply's audio has arrived. */
   audio: CustomEvent<Audio>;
-  /** Something went wrong; `message` is a sentence for people. The conversation is over if it is `fatal`. */
+  /**
+   * Something went wrong; `message` is a sentence for people. The conversation is over if it is `fatal`. Where it is the
+   * answer to a `configure`, `refused` has what that asked for, of which nothing was done.
+   */
   error: CustomEvent<VoiceError>;
   state: CustomEvent<{ state: ClientState; previous: ClientState }>;
   phase: CustomEvent<{ phase: Phase; previous: Phase }>;

@@ -43,23 +43,27 @@ export class Connection {
   /**
    * Wait for `ready` on a socket that is being opened.
    *
+   * @param signal gives it up; it serves one at a time.
    * @throws {Closing} it was refused, nothing answered, or what answered is another server.
    */
-  static open(socket: Socket, listener: Listener): Promise<[Connection, Ready]> {
+  static open(socket: Socket, listener: Listener, signal: AbortSignal): Promise<[Connection, Ready]> {
     const connection = new Connection(socket);
     return new Promise((resolve, reject: (closing: Closing) => void) => {
       const fail = (closing: Closing): void => {
         clearTimeout(timer);
+        signal.onabort = null;
         connection.abandon();
         reject(closing);
       };
       const timer = setTimeout(() => fail(lost("no answer in time")), OPEN_TIMEOUT_MS);
+      signal.onabort = () => fail(givenUp());
       socket.onclose = ({ code, reason }) => fail(connection.#closing(code, reason, "unreachable"));
       socket.onmessage = ({ data }) => {
         try {
           const ready = connection.#first(data);
           if (ready === null) return;
           clearTimeout(timer);
+          signal.onabort = null;
           connection.#listen(listener);
           resolve([connection, ready]);
         } catch (error) {
@@ -114,6 +118,11 @@ export class Connection {
     const detail = failure.message || `closed with ${code} ${reason}`.trimEnd();
     return { code, error: new VoiceError(failure.code, detail, { retryAfterMs: failure.retry_after_ms }) };
   }
+}
+
+/** Nobody wants it any more. */
+export function givenUp(): Closing {
+  return { code: 1000, error: new VoiceError("closed", "closed by the client") };
 }
 
 /** A connection that broke without a word. */

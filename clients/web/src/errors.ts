@@ -1,5 +1,7 @@
 /** What can go wrong, each with a sentence that tells a person what to do. */
 
+import type { Settings } from "./settings.js";
+
 /**
  * Why something failed. Beside these, every code of the server's errors (`docs/protocol.md`) may come, such as
  * `unauthorized`, `overloaded`, `not_found` or `engine_failed`.
@@ -77,6 +79,8 @@ export class VoiceError extends Error {
   readonly detail: string;
   /** When trying again may help, in ms; null where nobody said. */
   readonly retryAfterMs: number | null;
+  /** Settings that the server did not put in force, all those of one `configure`; null where it is of something else. */
+  readonly refused: Settings | null;
   /** Whether the conversation is over. */
   fatal: boolean;
 
@@ -86,12 +90,13 @@ export class VoiceError extends Error {
   constructor(
     code: ErrorCode,
     detail = "",
-    options: { cause?: unknown; retryAfterMs?: number | null; fatal?: boolean } = {},
+    options: { cause?: unknown; retryAfterMs?: number | null; refused?: Settings | null; fatal?: boolean } = {},
   ) {
     super(SENTENCES[code] ?? (detail || code), { cause: options.cause });
     this.code = code;
     this.detail = detail;
     this.retryAfterMs = options.retryAfterMs ?? null;
+    this.refused = options.refused ?? null;
     this.fatal = options.fatal ?? false;
   }
 }

@@ -52,6 +52,8 @@ export interface Ready extends Numbered {
 export interface Configured extends Numbered {
   type: "configured";
   settings: Record<string, unknown>;
+  /** Of the `configure`. */
+  id: string | number | null;
 }
 
 /** The user began to speak. */
@@ -207,6 +209,8 @@ export interface ServerError extends Numbered {
   message: string;
   fatal: boolean;
   retry_after_ms: number | null;
+  /** Of the command that was refused. */
+  id: string | number | null;
 }
 
 /** An event that a newer server sends and this library does not know; `raw` has it all. */
@@ -281,7 +285,7 @@ const FIELDS: Record<Exclude<ServerEvent["type"], "unknown">, Record<string, Fie
     received_ms: WHOLE_OR_0,
     limits: OBJECT_OR_NONE,
   },
-  configured: { settings: OBJECT },
+  configured: { settings: OBJECT, id: ID },
   "turn.start": { turn: WHOLE, at_ms: WHOLE_OR_0 },
   transcript: { turn: WHOLE, text: TEXT, stable: WHOLE_OR_0, words: { ...WORDS, default: [] } },
   "turn.eager_end": { turn: WHOLE, text: TEXT_OR_NONE, confidence: CONFIDENCE, at_ms: WHOLE_OR_0 },
@@ -327,6 +331,7 @@ const FIELDS: Record<Exclude<ServerEvent["type"], "unknown">, Record<string, Fie
     message: TEXT_OR_NONE,
     fatal: { allows: (value) => typeof value === "boolean", default: false },
     retry_after_ms: WHOLE_OR_NULL,
+    id: ID,
   },
 };
 

@@ -17,6 +17,9 @@ export interface MicrophoneOptions {
 /** `lost`: it was unplugged; it is taken up again when one is there. */
 export type MicrophoneState = "off" | "starting" | "on" | "lost";
 
+const FLUSH_MS = 200;
+/* An answer takes one block of the audio thread, 3 ms at 44.1 kHz, and the page's own delay. */
+
 /** What a microphone tells. */
 export interface MicrophoneHooks {
   /**
@@ -44,7 +47,7 @@ export class Microphone {
   readonly #context: AudioContext;
   readonly #node: AudioWorkletNode;
   readonly #letSleep: () => void;
-  #flushed: (() => void) | null = null;
+  readonly #flushes: (() => void)[] = []; // that have not been answered
 
   private constructor(stream: MediaStream, from: AudioContext, hooks: MicrophoneHooks) {
     this.#stream = stream;
@@ -55,7 +58,7 @@ export class Microphone {
     });
     this.#node.port.onmessage = ({ data }: MessageEvent<CapturedFrame>) => {
       if (data.samples.length > 0) hooks.heard(data.samples, data.atMs);
-      if (data.flushed) this.#flushed?.();
+      if (data.flushed) this.#flushes.shift()?.();
     };
     this.#track.onended = () => hooks.lost();
     this.#letSleep = keepAwake(from);
@@ -107,10 +110,14 @@ export class Microphone {
     this.#track.enabled = !muted;
   }
 
-  /** Have what is gathered given now, and wait for it. */
+  /** Have what is gathered given now, and wait for it, but not for an audio thread that stands still. */
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#flushed = resolve;
+      const timer = setTimeout(resolve, FLUSH_MS);
+      this.#flushes.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
       this.#node.port.postMessage("flush");
     });
   }
@@ -119,7 +126,7 @@ export class Microphone {
   close(): void {
     this.#letSleep();
     this.#node.port.onmessage = null;
-    this.#flushed?.();
+    for (const flushed of this.#flushes.splice(0)) flushed();
     this.#track.onended = null;
     for (const track of this.#stream.getTracks()) track.stop();
     void this.#context.close();

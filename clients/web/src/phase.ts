@@ -14,6 +14,8 @@ export type LocalEvent = { type: "connected" } | { type: "disconnected" } | { ty
 /** Follows one conversation. */
 export class PhaseTracker {
   phase: Phase = "off";
+  /** Whether what the user says is answered. */
+  isAnswered = true;
   #reply = 0; // the one under way; 0 for none
   #sounding = false;
 
@@ -36,7 +38,8 @@ export class PhaseTracker {
       case "turn.resume":
         return "hearing";
       case "turn.end":
-        return event.text === "" ? this.#rest() : "thinking";
+        if (event.text !== "" && this.isAnswered) return "thinking";
+        return this.phase === "hearing" ? this.#rest() : this.phase; // nothing was said that an answer could be to
       case "reply.start":
         this.#reply = event.reply;
         return this.#rest();

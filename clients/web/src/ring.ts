@@ -18,16 +18,16 @@ export class MicrophoneRing {
     this.#data = new Int16Array(keepMs * PER_MS);
   }
 
-  /** Input audio given so far, in ms. */
-  get sentMs(): number {
-    return Math.floor((this.#end - this.#origin) / PER_MS);
-  }
-
   /** Position of the first sample kept; a restart forgets by moving it. */
   get #start(): number {
     return Math.max(this.#end - this.#data.length, this.#forgotten);
   }
   #forgotten = 0;
+
+  /** Position of the sample that follows those which the server has. */
+  positionOf(receivedMs: number): number {
+    return this.#origin + receivedMs * PER_MS;
+  }
 
   /** Take audio from the microphone, any number of samples. */
   append(samples: Int16Array): void {
@@ -39,14 +39,24 @@ export class MicrophoneRing {
     this.#end += samples.length;
   }
 
-  /** Give audio that was not handed on yet, at most `limit` samples, and count it as handed on. */
-  pending(limit = 16_000): Int16Array<ArrayBuffer> {
+  /** Position after the last sample given. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /**
+   * Give audio that was not handed on yet, and count it as handed on.
+   *
+   * @param until a position to stop at.
+   * @param limit samples at most.
+   */
+  pending(until = Number.POSITIVE_INFINITY, limit = 16_000): Int16Array<ArrayBuffer> {
     const gap = this.#start - this.#cursor;
     if (gap > 0) {
       this.#origin += gap; // the server's count leaves the gap out
       this.#cursor += gap;
     }
-    const chunk = new Int16Array(Math.min(limit, this.#end - this.#cursor));
+    const chunk = new Int16Array(Math.max(0, Math.min(limit, until - this.#cursor, this.#end - this.#cursor)));
     const place = this.#cursor % this.#data.length;
     const first = this.#data.subarray(place, place + chunk.length);
     chunk.set(first);
@@ -61,7 +71,7 @@ export class MicrophoneRing {
    * @returns ms of audio that neither side has any more; 0 where nothing is lost.
    */
   rewind(receivedMs: number): number {
-    const position = this.#origin + receivedMs * PER_MS;
+    const position = this.positionOf(receivedMs);
     const lost = Math.max(0, this.#start - position);
     this.#origin += lost;
     this.#cursor = Math.min(position + lost, this.#end);

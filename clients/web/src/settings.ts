@@ -1,5 +1,6 @@
 /** What a page may set: of the conversation, and of how it is kept connected. */
 
+import type { WorkletUrl } from "./audio.js";
 import type { Received, Tool } from "./protocol.js";
 
 /**
@@ -45,7 +46,7 @@ export interface Session extends Received {
 export interface Upkeep {
   /** False lets a drop end the conversation. */
   reconnect: boolean;
-  /** Silence from or towards the server after which a `ping` is sent; its idle limit is 60 s by default. */
+  /** From the answer to one `ping` to the next, at most a third of the server's idle limit, which is 60 s by default. */
   keepaliveMs: number;
   /** A ping that is not answered for so long means that the connection is dead. */
   pongMs: number;
@@ -62,3 +63,23 @@ export const UPKEEP: Upkeep = {
   giveUpMs: 120_000,
   ringMs: 30_000,
 };
+
+/** Where the server is, and what is wanted of it. */
+export interface VoiceClientOptions {
+  /** Where the server is, such as `https://voice.example.org`; left out, where the page came from. */
+  url?: string;
+  /** A key, or what gives a short-lived token; called anew for each connection, as a token serves once. */
+  token?: string | (() => string | undefined | Promise<string | undefined>);
+  /** The id of a conversation to join. */
+  conversation?: string;
+  /** What `session` was on the page that is gone, to go on where it stopped. */
+  session?: Session | null;
+  /** What the conversation is to be like; see `configure`. */
+  settings?: Settings;
+  /** The microphone is muted but between `startTalking` and `stopTalking`, which ends the turn. */
+  pushToTalk?: boolean;
+  /** How the connection is kept up. */
+  upkeep?: Partial<Upkeep>;
+  /** Where `worklets/microphone.js` and `worklets/speaker.js` are served, if not beside this library. */
+  workletUrl?: WorkletUrl;
+}

@@ -1,6 +1,8 @@
 /** Replies -> speakers, and what of them was really played. */
 
 import { context, keepAwake, loadWorklet, type WorkletUrl } from "./audio.js";
+import type { ServerEvent } from "./events.js";
+import type { Audio } from "./protocol.js";
 import type { Mark, SpeakerCommand } from "./worklets/messages.js";
 
 const RATE = 24_000;
@@ -35,7 +37,7 @@ export class Speaker {
   #letSleep: () => void = () => undefined;
   #announced: SpeakerState = "off";
   #patience: ReturnType<typeof setTimeout> | undefined;
-  #sounding = 0; // the reply that sounds; 0 for none
+  #sounding = 0;
   #last: Mark | null = null;
   #reportedAt = 0;
 
@@ -47,6 +49,11 @@ export class Speaker {
   /** What is heard, before it goes to the device: for volume and for meters. Null until it is open. */
   get output(): GainNode | null {
     return this.#output;
+  }
+
+  /** The reply that sounds; 0 for none. */
+  get sounding(): number {
+    return this.#sounding;
   }
 
   get state(): SpeakerState {
@@ -83,20 +90,18 @@ export class Speaker {
     this.#deviceId = deviceId;
   }
 
-  /** Add audio of a reply. */
-  push(reply: number, pcm: Uint8Array, sampleRate: number, startMs: number): void {
-    const samples = new Int16Array(pcm.slice().buffer); // copied, as a part of a message may begin at an odd byte
-    this.#tell({ type: "push", reply, pcm: samples, sampleRate, startMs }, [samples.buffer]);
-  }
-
-  /** Nothing of this reply will follow. */
-  end(reply: number): void {
-    this.#tell({ type: "end", reply });
-  }
-
-  /** Fall silent at once, if this reply is what sounds, and forget what waits of it. */
-  clear(reply: number): void {
-    this.#tell({ type: "clear", reply });
+  /** Take what the server says, of which only what is heard matters here. */
+  take(event: ServerEvent | Audio): void {
+    switch (event.type) {
+      case "audio":
+        this.#push(event);
+        break;
+      case "audio.end":
+        this.#tell({ type: "end", reply: event.reply });
+        break;
+      case "clear":
+        this.#tell({ type: "clear", reply: event.reply });
+    }
   }
 
   /** Fall silent and forget all replies: their numbers may come anew. */
@@ -172,6 +177,11 @@ export class Speaker {
     // A context takes a moment to start where it may; only after that it is blocked.
     this.#patience = setTimeout(() => this.#announce(), START_MS);
     if (this.#deviceId !== "") await direct(opened, this.#deviceId).catch(() => undefined); // gone: the default serves
+  }
+
+  #push({ reply, pcm: bytes, sample_rate: sampleRate, start_ms: startMs }: Audio): void {
+    const pcm = new Int16Array(bytes.slice().buffer); // copied, as a part of a message may begin at an odd byte
+    this.#tell({ type: "push", reply, pcm, sampleRate, startMs }, [pcm.buffer]);
   }
 
   #announce(): void {

@@ -1,44 +1,17 @@
 /** VoiceClient: one conversation with a voicesrv, from microphone to speaker. */
 
-import type { WorkletUrl } from "./audio.js";
 import { Capture } from "./capture.js";
 import { type ClientState, type Stats, TypedEventTarget, type VoiceClientEventMap } from "./client-events.js";
 import { VoiceError } from "./errors.js";
 import type { Ready, ServerEvent } from "./events.js";
-import { Link } from "./link.js";
+import { Lifetime } from "./lifetime.js";
+import type { Link } from "./link.js";
 import type { MicrophoneOptions } from "./microphone.js";
 import { type LocalEvent, type Phase, PhaseTracker } from "./phase.js";
 import type { Audio } from "./protocol.js";
-import { type Session, type Settings, UPKEEP, type Upkeep } from "./settings.js";
+import type { Session, Settings, VoiceClientOptions } from "./settings.js";
 import { Speaker, type SpeakerState } from "./speaker.js";
-import { pageWorld } from "./world.js";
-
-export interface VoiceClientOptions {
-  /** Where the server is, such as `https://voice.example.org`; left out, where the page came from. */
-  url?: string;
-  /** A key, or what gives a short-lived token; called anew for each connection, as a token serves once. */
-  token?: string | (() => string | undefined | Promise<string | undefined>);
-  /** The id of a conversation to join. */
-  conversation?: string;
-  /** What `session` was on the page that is gone, to go on where it stopped. */
-  session?: Session | null;
-  /** What the conversation is to be like; see `configure`. */
-  settings?: Settings;
-  /** The microphone is muted but between `startTalking` and `stopTalking`, which ends the turn. */
-  pushToTalk?: boolean;
-  /** How the connection is kept up. */
-  upkeep?: Partial<Upkeep>;
-  /** Where `worklets/microphone.js` and `worklets/speaker.js` are served, if not beside this library. */
-  workletUrl?: WorkletUrl;
-}
-
-type Waits = Required<Pick<Settings, "endpointing_ms" | "endpointing_max_ms">>;
-
-const DEFAULT_WAITS: Waits = { endpointing_ms: 300, endpointing_max_ms: 1500 };
-/* docs/protocol.md */
-const TICK_MS = 1000;
-const FAREWELL_MS = 2000;
-/* What a server gets for its goodbye when nobody wants to hear more. */
+import { Wishes } from "./wishes.js";
 
 /**
  * A conversation: it connects, listens, plays, and comes back from drops.
@@ -49,38 +22,37 @@ const FAREWELL_MS = 2000;
  * connection is down. After the end, however it came, `connect` may be called again.
  */
 export class VoiceClient extends TypedEventTarget {
-  #state: ClientState = "idle";
-  readonly #options: VoiceClientOptions;
-  readonly #settings: Settings;
+  readonly #wishes: Wishes;
+  readonly #lifetime: Lifetime;
   readonly #capture: Capture;
   readonly #speaker: Speaker;
   readonly #phases = new PhaseTracker();
-  #link: Link | null = null;
-  #connecting: Promise<void> | null = null;
-  #session: Session | null;
   #ready: Ready | null = null;
   #inForce: Readonly<Record<string, unknown>> = {};
   #turnIsOpen = false;
   #pushToTalk: boolean;
-  #waits: Waits; // what push to talk takes the place of
+  #presses = 0; // of the key
   #microphoneAgeMs = 0;
-  #playing = 0;
   #isSilent = false; // the speaker could not be opened, and it was said
-  #timer: ReturnType<typeof setInterval> | undefined;
 
   /** Say where the server is and what is wanted; nothing is opened yet. */
   constructor(options: VoiceClientOptions = {}) {
     super();
-    this.#options = options;
-    this.#settings = { ...options.settings };
-    this.#session = options.session ?? null;
-    this.#waits = waitsOf(this.#settings, DEFAULT_WAITS);
     this.#pushToTalk = options.pushToTalk ?? false;
+    this.#wishes = new Wishes(options.settings, this.#pushToTalk);
+    this.#lifetime = new Lifetime(options, this.#wishes, {
+      begun: (ready) => this.#begun(ready),
+      entered: (state, previous) => this.#entered(state, previous),
+      received: (event) => this.#received(event),
+      error: (error) => this.#emit("error", error),
+      ended: () => this.#ended(),
+    });
     this.#capture = new Capture(
       {
         heard: (frame, atMs) => this.#heard(frame, atMs),
         level: (level) => this.#emit("level", level),
-        changed: () => this.#microphoneChanged(),
+        changed: () => this.#emit("microphone", this.microphone),
+        silenced: () => this.#silenced(),
         error: (error) => this.#emit("error", error),
         turnIsOpen: () => this.#turnIsOpen,
       },
@@ -94,16 +66,13 @@ export class VoiceClient extends TypedEventTarget {
       },
       options.workletUrl,
     );
-    if (this.#pushToTalk) {
-      this.#settings.endpointing_ms = 0;
-      this.#capture.muted = true;
-    }
+    this.#capture.muted = this.#pushToTalk;
   }
 
   // --- how it stands ------------------------------------------------------------------------------
 
   get state(): ClientState {
-    return this.#state;
+    return this.#lifetime.state;
   }
 
   /** Whose turn it is, as a person sees it. */
@@ -118,10 +87,10 @@ export class VoiceClient extends TypedEventTarget {
 
   /** What a page that takes this one's place needs to go on; null where there is nothing to go on with. */
   get session(): Session | null {
-    const session = this.#link?.session ?? this.#session;
-    if (session === null || this.#playing === 0 || session.audio_reply !== this.#playing) return session;
+    const { session } = this.#lifetime;
+    if (session === null || this.playing === 0 || session.audio_reply !== this.playing) return session;
     // What has arrived but was not heard goes with this page.
-    return { ...session, audio_ms: Math.round(this.playedMs(this.#playing) ?? 0) };
+    return { ...session, audio_ms: Math.round(this.playedMs(this.playing) ?? 0) };
   }
 
   /** The settings in force, as the server says; empty before the first connection. */
@@ -144,7 +113,7 @@ export class VoiceClient extends TypedEventTarget {
 
   /** The reply that is heard now; 0 for none. */
   get playing(): number {
-    return this.#playing;
+    return this.#speaker.sounding;
   }
 
   get speakerState(): SpeakerState {
@@ -157,10 +126,11 @@ export class VoiceClient extends TypedEventTarget {
   }
 
   get stats(): Stats {
-    const last = this.#speaker.last;
+    const { last } = this.#speaker;
+    const { link } = this.#lifetime;
     return {
-      reconnections: this.#link?.reconnections ?? 0,
-      lost_ms: this.#link?.lostMs ?? 0,
+      reconnections: link?.reconnections ?? 0,
+      lost_ms: link?.lostMs ?? 0,
       microphone_age_ms: this.#microphoneAgeMs,
       underruns: last?.underruns ?? 0,
       jitter_delay_ms: last?.delayMs ?? 0,
@@ -179,21 +149,21 @@ export class VoiceClient extends TypedEventTarget {
   }
 
   // --- lifetime -----------------------------------------------------------------------------------
+  // In whatever order these are called, also before an earlier call is through, the last one decides.
 
   /**
    * Connect, or go on with the conversation that a lost connection ended. Best called from a click, so that the
    * browser lets replies be heard.
    *
-   * A server that is full and says when to come again is tried again, with an `error` event each time.
+   * A server that is full and says when to come again is tried again, with an `error` event each time. One that does
+   * not take the settings says so here; they stay until they are changed.
    *
-   * @throws {VoiceError} `unreachable`, `token`, `protocol`, or what the server said, such as `unauthorized`.
+   * @throws {VoiceError} `unreachable`, `token`, `protocol`, or what the server said, such as `unauthorized`;
+   *   `closed` where `disconnect` was called meanwhile.
    * @throws {TypeError} the URL is none.
    */
   connect(): Promise<void> {
-    this.#connecting ??= this.#connect().finally(() => {
-      if (this.#link === null) this.#connecting = null;
-    });
-    return this.#connecting;
+    return this.#lifetime.connect();
   }
 
   /**
@@ -203,19 +173,11 @@ export class VoiceClient extends TypedEventTarget {
    */
   async disconnect({ finish = false } = {}): Promise<void> {
     this.stopMicrophone();
-    const link = this.#link;
-    if (link !== null) {
-      if (!finish) {
-        this.#speaker.reset();
-        link.sendIfUp({ type: "cancel" });
-      }
-      link.finish();
-      if (link.up) await this.#until("state", () => this.#link !== link, finish ? undefined : FAREWELL_MS);
-      link.close();
-    }
-    if (finish) await this.#until("playing", () => this.#playing === 0);
-    this.#speaker.close();
-    this.#session = null;
+    if (!finish) this.#speaker.reset();
+    const { count } = this.#lifetime;
+    await this.#lifetime.disconnect(finish);
+    if (finish) await this.#silence();
+    if (count === this.#lifetime.count) this.#speaker.close(); // else somebody has connected again
   }
 
   // --- microphone and speaker ---------------------------------------------------------------------
@@ -244,20 +206,23 @@ export class VoiceClient extends TypedEventTarget {
     if (on === this.#pushToTalk) return;
     this.#pushToTalk = on;
     this.#capture.muted = on;
-    this.configure(on ? { endpointing_ms: 0 } : this.#waits);
-    if (on && this.#turnIsOpen) this.#link?.send({ type: "finalize" }); // silence will not end it any more
+    // Silence will not end a turn any more. Before it is so, `finalize` ends the one that is open and no other.
+    if (on) this.#lifetime.link?.offer({ type: "finalize" });
+    this.configure(on ? { endpointing_ms: 0 } : this.#wishes.waits);
   }
 
   /** The key is pressed: listen. */
   startTalking(): void {
+    this.#presses++;
     this.#capture.muted = false;
   }
 
   /** The key is let go: what was said is a turn. */
   async stopTalking(): Promise<void> {
+    const press = this.#presses;
     await this.#capture.flush(); // the last syllable is part of it
-    this.#capture.muted = true;
-    this.finalize();
+    if (press === this.#presses) this.#capture.muted = true; // else the key is down again
+    this.#lifetime.link?.offer({ type: "finalize" });
   }
 
   /**
@@ -303,11 +268,18 @@ export class VoiceClient extends TypedEventTarget {
     this.#open.send({ type: "finalize" });
   }
 
-  /** Change settings from here on; answered by `configured`. Before `connect`, they are those it begins with. */
+  /**
+   * Change settings from here on. Before `connect`, they are those it begins with.
+   *
+   * The server makes all changes of one call and answers with `configured`, or none of them: then an `error` event
+   * says why, and has them in `refused`, and they are forgotten. Those that a lost connection swallowed are asked for
+   * again.
+   */
   configure(changes: Settings): void {
-    Object.assign(this.#settings, changes);
-    if (changes.endpointing_ms !== 0) this.#waits = waitsOf(changes, this.#waits);
-    this.#link?.configure(changes);
+    const { link, session } = this.#lifetime;
+    if (link !== null) link.configure(changes);
+    else if (session === null) this.#wishes.keep(changes);
+    else this.#wishes.ask(changes); // a conversation that goes on has the settings that it had
   }
 
   /** Answer a `tool_call` with its output: text, or what can be JSON. */
@@ -328,40 +300,39 @@ export class VoiceClient extends TypedEventTarget {
   // --- inside -------------------------------------------------------------------------------------
 
   get #open(): Link {
-    if (this.#link === null) throw new VoiceError("not_connected");
-    return this.#link;
+    const { link } = this.#lifetime;
+    if (link === null) throw new VoiceError("not_connected");
+    return link;
   }
 
-  async #connect(): Promise<void> {
-    const { url = "/", token, conversation, upkeep } = this.#options;
-    const link = new Link(
-      {
-        url,
-        token: async () => (typeof token === "function" ? token() : token),
-        settings: this.#settings,
-        conversation,
-        session: this.#session,
-      },
-      {
-        received: (event) => this.#received(event),
-        down: () => this.#enter("reconnecting"),
-        trouble: (error) => this.#emit("error", error),
-        over: (error) => this.#ended(error),
-      },
-      pageWorld,
-      { ...UPKEEP, ...upkeep },
-    );
-    this.#link = link;
-    this.#enter("connecting");
-    this.#isSilent = false;
-    if (this.#settings.mode !== "listen") this.#openSpeaker();
-    this.#timer = setInterval(() => link.tick(), TICK_MS);
-    try {
-      await link.open();
-    } catch (error) {
-      if (this.#link === link) this.#ended(null);
-      throw error;
+  #begun(ready: Ready): void {
+    if (this.#ready !== null && this.#ready.conversation !== ready.conversation) {
+      this.#speaker.reset(); // numbers of replies begin anew
+      this.#turnIsOpen = false;
+      this.#advance({ type: "disconnected" });
     }
+    this.#ready = ready;
+    this.#inForceNow(ready.settings);
+  }
+
+  #inForceNow(settings: Record<string, unknown>): void {
+    this.#inForce = settings;
+    this.#phases.isAnswered = settings.mode !== "listen";
+  }
+
+  #entered(state: ClientState, previous: ClientState): void {
+    if (state === "connecting") {
+      this.#isSilent = false;
+      if (this.#wishes.settings.mode !== "listen") this.#openSpeaker();
+    }
+    if (state === "idle") this.#advance({ type: "disconnected" });
+    this.#emit("state", { state, previous });
+    if (this.state === "connected") this.#advance({ type: "connected" }); // else a listener has hung up
+  }
+
+  #ended(): void {
+    this.#turnIsOpen = false;
+    this.#capture.stop();
   }
 
   #openSpeaker(): void {
@@ -373,94 +344,37 @@ export class VoiceClient extends TypedEventTarget {
   }
 
   #received(event: ServerEvent | Audio): void {
-    switch (event.type) {
-      case "ready":
-        this.#begin(event);
-        break;
-      case "configured":
-        this.#inForce = event.settings;
-        break;
-      case "turn.start":
-        this.#turnIsOpen = true;
-        break;
-      case "turn.end":
-        this.#turnIsOpen = false;
-        break;
-      case "audio.start":
-        if (!this.#isSilent) this.#openSpeaker();
-        break;
-      case "audio":
-        this.#speaker.push(event.reply, event.pcm, event.sample_rate, event.start_ms);
-        break;
-      case "audio.end":
-        this.#speaker.end(event.reply);
-        break;
-      case "clear":
-        this.#speaker.clear(event.reply);
-        break;
-      case "error": {
-        const { code, message, retry_after_ms } = event;
-        this.#emit("error", new VoiceError(code, message, { retryAfterMs: retry_after_ms }));
-        return;
-      }
-    }
+    if (event.type === "configured") this.#inForceNow(event.settings);
+    if (event.type === "turn.start") this.#turnIsOpen = true;
+    if (event.type === "turn.end") this.#turnIsOpen = false;
+    if (event.type === "audio.start" && !this.#isSilent) this.#openSpeaker();
+    this.#speaker.take(event);
     this.#emit(event.type, event as never);
     if (event.type !== "audio") this.#advance(event);
   }
 
-  #begin(ready: Ready): void {
-    if (this.#ready !== null && this.#ready.conversation !== ready.conversation) {
-      this.#speaker.reset(); // numbers of replies begin anew
-      this.#turnIsOpen = false;
-    }
-    this.#ready = ready;
-    this.#inForce = ready.settings;
-    this.#enter("connected");
-    this.#advance({ type: "connected" });
-  }
-
-  #ended(error: VoiceError | null): void {
-    clearInterval(this.#timer);
-    this.#session = this.#link?.session ?? null;
-    this.#link = null;
-    this.#connecting = null;
-    this.#turnIsOpen = false;
-    this.#capture.stop();
-    this.#enter("idle");
-    this.#advance({ type: "disconnected" });
-    if (error !== null) this.#emit("error", error);
-  }
-
   #heard(frame: Int16Array, atMs: number): void {
-    if (this.#link === null) return;
-    this.#link.sendAudio(frame);
+    const { link } = this.#lifetime;
+    if (link === null) return;
+    link.sendAudio(frame);
     this.#microphoneAgeMs = Date.now() - atMs;
   }
 
-  #microphoneChanged(): void {
-    const { state } = this.#capture;
-    // No silence will come that could end the turn.
-    if ((state === "off" || state === "lost") && this.#turnIsOpen) this.#link?.send({ type: "finalize" });
-    this.#emit("microphone", this.microphone);
+  #silenced(): void {
+    // No silence will come that could end a turn, which may have begun without this end's knowing. A key that is up
+    // has ended it already.
+    if (!this.#pushToTalk || !this.muted) this.#lifetime.link?.offer({ type: "finalize" });
   }
 
   #sounding(reply: number, playing: boolean): void {
-    this.#playing = playing ? reply : 0;
     this.#emit("playing", { reply, playing });
     this.#advance({ type: playing ? "sounding" : "silent" });
   }
 
   #played(reply: number, playedMs: number): void {
     const played_ms = Math.round(playedMs);
-    this.#link?.sendIfUp({ type: "playback", reply, played_ms });
+    this.#lifetime.link?.sendIfUp({ type: "playback", reply, played_ms });
     this.#emit("played", { reply, played_ms });
-  }
-
-  #enter(state: ClientState): void {
-    const previous = this.#state;
-    if (state === previous) return;
-    this.#state = state;
-    this.#emit("state", { state, previous });
   }
 
   #advance(event: ServerEvent | LocalEvent): void {
@@ -472,30 +386,16 @@ export class VoiceClient extends TypedEventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
-  /** Wait until an event makes a condition true, or for so long. */
-  #until(type: keyof VoiceClientEventMap, isTrue: () => boolean, atMostMs?: number): Promise<void> {
+  /** Wait until no reply is heard. */
+  #silence(): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
-        if (!isTrue()) return;
-        done();
-      };
-      const done = (): void => {
-        clearTimeout(timer);
-        this.removeEventListener(type, look);
+        if (this.playing !== 0) return;
+        this.removeEventListener("playing", look);
         resolve();
       };
-      const timer = atMostMs === undefined ? undefined : setTimeout(done, atMostMs);
-      this.addEventListener(type, look);
+      this.addEventListener("playing", look);
       look();
     });
   }
-}
-
-/** What settings make of the silences that end a turn: by the server's rule, who names one wait means that one. */
-function waitsOf(changes: Settings, before: Waits): Waits {
-  const { endpointing_ms, endpointing_max_ms } = changes;
-  return {
-    endpointing_ms: endpointing_ms ?? before.endpointing_ms,
-    endpointing_max_ms: endpointing_max_ms ?? (endpointing_ms === undefined ? before.endpointing_max_ms : 0),
-  };
 }

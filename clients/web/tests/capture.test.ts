@@ -38,6 +38,7 @@ class Fixture {
       heard: (frame) => this.frames.push(frame),
       level: (level) => this.levels.push(level),
       changed: () => this.states.push(this.capture.state),
+      silenced: () => this.states.push("silenced"),
       error: (error) => this.errors.push(error.code),
       turnIsOpen: () => this.turnIsOpen,
     },
@@ -83,7 +84,10 @@ test("listens, and lets go", async () => {
   expect(fixture.microphone.flushes).toBe(1);
   fixture.capture.stop();
   expect(fixture.microphone.closed).toBe(true);
-  expect(fixture.states).toEqual(["starting", "on", "off"]);
+  expect(fixture.states).toEqual(["starting", "on", "silenced", "off"]);
+  await fixture.capture.start({});
+  fixture.capture.stop();
+  expect(fixture.states.slice(4)).toEqual(["starting", "on", "off"]); // nothing was heard
 });
 
 test("tells the level every 60 ms", async () => {
@@ -146,6 +150,15 @@ describe("muted", () => {
   });
 });
 
+test("what was on its way when it was muted is silence, and so is its level", async () => {
+  const fixture = await listening();
+  fixture.say(40, 1000);
+  fixture.capture.muted = true;
+  fixture.say(80, 1000);
+  expect(fixture.frames.map((frame) => frame[0])).toEqual([1000, 1000, 0, 0, 0, 0]);
+  expect(fixture.levels[1]).toEqual({ rms: 0, peak: 0 });
+});
+
 describe("unplugged", () => {
   test("is told, and another microphone takes over", async () => {
     const fixture = await listening({ deviceId: "a", noiseSuppression: false });
@@ -189,6 +202,16 @@ describe("unplugged", () => {
     expect(fixture.opened.map(({ closed }) => closed)).toEqual([true, true, false]);
     fixture.capture.stop();
     expect(fixture.microphone.closed).toBe(true);
+  });
+
+  test("in mid-sentence is told as the end of what was heard", async () => {
+    const fixture = await listening();
+    fixture.say(40);
+    fixture.refusal = new VoiceError("microphone_missing");
+    fixture.microphone.hooks.lost();
+    await settled();
+    fixture.capture.stop();
+    expect(fixture.states).toEqual(["starting", "on", "silenced", "lost", "off"]);
   });
 
   test("and stopped stays off", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Link } from "../src/link.js";
 import { type Session, type Settings, UPKEEP, type Upkeep } from "../src/settings.js";
+import { Wishes } from "../src/wishes.js";
 import { ScriptedWorld, settled, Told } from "./scripted.js";
 
 function make(
@@ -9,8 +10,10 @@ function make(
 ) {
   const world = new ScriptedWorld();
   const told = new Told();
-  const to = { url: "/", token: async () => undefined, settings: {}, ...options };
-  const link = new Link(to, told, world, { ...UPKEEP, ...upkeep });
+  const { settings, session = null, ...more } = options;
+  const wishes = new Wishes(settings);
+  const to = { url: "/", token: async () => undefined, wishes, ...more };
+  const link = new Link(to, session, told, world, { ...UPKEEP, ...upkeep });
   return { link, world, told };
 }
 
@@ -124,16 +127,103 @@ describe("the first connection", () => {
     expect(socket.commands).toEqual([{ type: "text", text: "hello" }]);
   });
 
-  test("is let go where it was given up meanwhile", async () => {
+  test.each([
+    ["where nobody answers yet", 0],
+    ["where the answer has just come", 1],
+  ])("is let go at once when it is given up, %s", async (_, answers) => {
     const { link, world, told } = make();
     const opening = link.open();
     const socket = await world.socket(0);
+    if (answers > 0) socket.ready();
     link.close();
-    socket.ready();
     await expect(opening).rejects.toMatchObject({ code: "closed" });
+    await settled();
     expect(socket.closed).toBe(true);
     expect(told.types).toEqual([]);
     expect(told.ends).toEqual([null]);
+  });
+});
+
+test("what is given up while a token is awaited, or a full server, ends at once and dials no more", async () => {
+  let giveToken: (token: string) => void = () => undefined;
+  const awaiting = make({ token: () => new Promise((resolve) => (giveToken = resolve)) });
+  const opening = awaiting.link.open();
+  awaiting.link.close();
+  await expect(opening).rejects.toMatchObject({ code: "closed" });
+  giveToken("t");
+  await settled();
+  expect(awaiting.world.sockets).toHaveLength(0);
+
+  const full = make();
+  let comeAgain: () => void = () => undefined;
+  full.world.waiting = () => new Promise((resolve) => (comeAgain = resolve));
+  const trying = full.link.open();
+  const socket = await full.world.socket(0);
+  socket.say("error", { code: "overloaded", fatal: true, retry_after_ms: 3000 });
+  socket.drop(1013, "overloaded");
+  await settled();
+  full.link.close();
+  await expect(trying).rejects.toMatchObject({ code: "closed" });
+  comeAgain();
+  await settled();
+  expect(full.world.sockets).toHaveLength(1);
+});
+
+describe("settings", () => {
+  test("that the server refused are named, and are not asked for again", async () => {
+    const { link, world, told, socket } = await connected({ settings: { language: "en" } });
+    link.configure({ voice: "nobody", words: true });
+    link.configure({ language: "de" });
+    socket.say("error", { code: "engine_failed", message: "of the turn before" });
+    socket.answer("not_found");
+    socket.answer({ language: "de" });
+    socket.say("configured", { settings: {}, id: null }); // of nobody here
+    expect(told.refusals).toEqual([{ voice: "nobody", words: true }]);
+    expect(told.troubles).toEqual(["engine_failed", "not_found"]);
+    expect(told.types).toEqual(["ready", "configured", "configured"]);
+    socket.drop(4007, "state_lost");
+    const second = await world.socket(1);
+    expect(second.query).toEqual({ language: "de", refuse: "socket" });
+    second.ready({ conversation: "c2" });
+    await settled();
+    expect(second.commands).toEqual([]);
+  });
+
+  test("that a drop swallowed are asked for again, once, in the same conversation", async () => {
+    const { link, world, told, socket } = await connected();
+    link.configure({ language: "de" });
+    socket.drop();
+    link.configure({ voice: "nobody" });
+    link.send({ type: "text", text: "Hallo" });
+    const second = await world.socket(1);
+    expect(second.query).toEqual({ refuse: "socket", conversation: "c1", resume: "r1", after: "0" });
+    second.ready({ resume: "r2" });
+    await settled();
+    expect(second.commands).toEqual([
+      { type: "configure", language: "de" },
+      { type: "configure", voice: "nobody" },
+      { type: "text", text: "Hallo" },
+    ]);
+    second.say("configured", { settings: {}, id: second.asked[0] }); // the server had got it, and says again what was missed
+    second.answer({});
+    second.answer("not_found");
+    expect(told.refusals).toEqual([{ voice: "nobody" }]);
+    second.drop(4007, "state_lost");
+    expect((await world.socket(2)).query).toEqual({ refuse: "socket", language: "de" });
+  });
+
+  test("without an answer when the conversation is lost do not stand in the way of the next", async () => {
+    const { link, world, told, socket } = await connected();
+    link.configure({ voice: "nobody" });
+    socket.drop(4007, "state_lost");
+    const second = await world.socket(1);
+    expect(second.query).toEqual({ refuse: "socket" });
+    second.ready({ conversation: "c2" });
+    await settled();
+    expect(second.commands).toEqual([{ type: "configure", voice: "nobody" }]);
+    second.answer("not_found");
+    expect(told.refusals).toHaveLength(1);
+    expect(told.ends).toEqual([]);
   });
 });
 
@@ -235,6 +325,8 @@ describe("a drop", () => {
       settings: { instructions: "Be brief.", endpointing_max_ms: 2000 },
     });
     link.configure({ language: "de", endpointing_ms: 500 }); // one wait, so the longest is forgotten
+    socket.answer({});
+    socket.answer({});
     link.sendAudio(samples(0, 320));
     socket.say("clear", { seq: 9, reply: 3 });
     socket.drop();
@@ -248,7 +340,7 @@ describe("a drop", () => {
     expect(third.audio).toEqual([]); // it belongs to a turn that nobody knows
     expect(third.commands).toEqual([{ type: "configure", instructions: "Be brief." }]);
     third.say("clear", { seq: 2, reply: 1 });
-    expect(told.types).toEqual(["ready", "clear", "ready", "clear"]);
+    expect(told.types.slice(3)).toEqual(["clear", "ready", "clear"]);
     expect(told.troubles).toEqual(["state_lost"]);
     expect(link.conversation).toBe("c2");
   });
@@ -293,6 +385,45 @@ describe("a drop", () => {
     expect(told.ends).toEqual([null]);
   });
 
+  test("keeps what is said in it apart: each turn ends where its key was let go", async () => {
+    const { link, world, socket } = await connected();
+    socket.drop();
+    link.sendAudio(samples(0, 320));
+    link.send({ type: "finalize" });
+    link.sendAudio(samples(320, 640));
+    const second = await world.socket(1);
+    const order: unknown[] = [];
+    second.send = (message) => order.push(typeof message === "string" ? JSON.parse(message).type : message.length);
+    second.ready();
+    await settled();
+    expect(order).toEqual([320, "finalize", 320]);
+  });
+
+  test("that swallows the end of a turn does not leave it open", async () => {
+    const { link, world, socket } = await connected();
+    link.sendAudio(samples(0, 320));
+    link.send({ type: "finalize" });
+    expect(socket.commands).toEqual([{ type: "finalize" }]);
+    socket.drop();
+    const second = await world.socket(1);
+    second.ready({ received_ms: 10 });
+    await settled();
+    expect(second.audio).toHaveLength(160);
+    expect(second.commands).toEqual([{ type: "finalize" }]);
+  });
+
+  test("that ends in another conversation takes along what means something there", async () => {
+    const { link, world, socket } = await connected();
+    socket.drop(4007, "state_lost");
+    for (const type of ["finalize", "cancel"] as const) link.send({ type });
+    link.send({ type: "tool_result", id: "t1", output: 1 });
+    link.send({ type: "text", text: "Hello" });
+    const second = await world.socket(1);
+    second.ready({ conversation: "c2" });
+    await settled();
+    expect(second.commands).toEqual([{ type: "text", text: "Hello" }]);
+  });
+
   test("says what was lost of the microphone", async () => {
     const { link, world, socket } = await connected({}, { ringMs: 100 });
     socket.drop();
@@ -323,10 +454,13 @@ test("a page that was reloaded goes on where it stopped", async () => {
   expect(link.reconnections).toBe(0);
 });
 
-test("a page whose conversation is gone begins another", async () => {
+test.each([
+  [4504, "not_found"],
+  [4007, "state_lost"],
+])("a page whose conversation is gone, %i, begins another", async (code, reason) => {
   const { link, world, told } = make({ session: { conversation: "c1", resume: "r7", after: 41 } });
   const opening = link.open();
-  (await world.socket(0)).drop(4504, "not_found");
+  (await world.socket(0)).drop(code, reason);
   const socket = await world.socket(1);
   expect(socket.query).toEqual({ refuse: "socket" });
   socket.ready({ conversation: "c2", seq: 1 });
@@ -338,7 +472,7 @@ test("a page whose conversation is gone begins another", async () => {
 
 describe("the wire", () => {
   test("holds 2 s of audio at most; a command that ends a turn does not overtake it", async () => {
-    const { link, socket } = await connected();
+    const { link, world, socket } = await connected();
     socket.bufferedAmount = 64_000;
     link.sendAudio(samples(0, 320));
     expect(socket.audio).toHaveLength(0);
@@ -346,30 +480,59 @@ describe("the wire", () => {
     expect(socket.audio).toHaveLength(320);
     socket.bufferedAmount = 64_000;
     link.sendAudio(samples(320, 640));
+    world.pass(1000);
+    expect(socket.audio).toHaveLength(320);
     socket.bufferedAmount = 0;
-    link.tick();
+    world.pass(1000);
     expect(socket.audio).toEqual([...samples(0, 640)]);
   });
 
   test("that falls silent is asked, and is dropped where it does not answer", async () => {
-    const { link, world, told, socket } = await connected();
-    world.nowMs += 14_999;
-    link.tick();
+    const { world, told, socket } = await connected();
+    world.pass(14_999);
     expect(socket.commands).toEqual([]);
-    world.nowMs += 1;
-    link.tick();
+    world.pass(1);
     expect(socket.commands).toEqual([{ type: "ping", id: "keepalive" }]);
-    world.nowMs += 9000;
+    world.pass(9000);
     socket.say("pong", { seq: 1, id: "keepalive" });
     expect(told.types).toEqual(["ready"]); // nobody asked for it
-    world.nowMs += 15_000;
-    link.tick();
-    world.nowMs += 10_001;
-    link.tick();
+    world.pass(15_000 + 9_999);
+    expect(told.downs).toBe(0);
+    world.pass(1);
     await settled();
     expect(socket.closed).toBe(true);
     expect(told.downs).toBe(1);
     expect(world.sockets).toHaveLength(2);
+  });
+
+  test("is asked as often as the server's idle limit takes, where that is a short one", async () => {
+    const { link, world } = make();
+    const opening = link.open();
+    const socket = await world.socket(0);
+    socket.ready({ limits: { idle_timeout_s: 12 } });
+    await opening;
+    world.pass(4000);
+    expect(socket.commands).toEqual([{ type: "ping", id: "keepalive" }]);
+  });
+
+  test("is kept alive in a tab that nobody looks at, whose timers' timers run once a minute", async () => {
+    const { world, told, socket } = await connected();
+    world.isHidden = true;
+    let answered = 0;
+    let saidAt = world.nowMs;
+    let longest = 0;
+    for (let s = 0; s < 1800; s++) {
+      world.pass(1000);
+      if (socket.commands.length > answered) {
+        answered = socket.commands.length;
+        longest = Math.max(longest, world.nowMs - saidAt);
+        saidAt = world.nowMs;
+        socket.say("pong", { id: "keepalive" });
+      }
+    }
+    expect(told.downs).toBe(0);
+    expect(answered).toBeGreaterThanOrEqual(1800 / 16);
+    expect(longest).toBeLessThanOrEqual(16_000); // the server allows 60 s
   });
 
   test("a page's own ping is answered to the page", async () => {
@@ -392,6 +555,9 @@ describe("the wire", () => {
     socket.drop();
     for (let n = 0; n < 100; n++) link.send({ type: "text", text: "x" });
     expect(() => link.send({ type: "text", text: "x" })).toThrow(/Connect first/);
+    expect(link.offer({ type: "finalize" })).toBe(false);
+    for (let n = 0; n < 100; n++) link.configure({ language: "de" });
+    expect(() => link.configure({ language: "de" })).toThrow(/Connect first/);
   });
 });
 

@@ -58,3 +58,64 @@ test("lets the device go where audio cannot be had", async () => {
   await expect(Microphone.open({}, hooks, undefined)).rejects.toMatchObject({ code: "audio" }); // no AudioContext here
   expect(track.stop).toHaveBeenCalled();
 });
+
+/** As much of Web Audio as a microphone touches. */
+function audio() {
+  const ports: { postMessage(command: string): void; onmessage: ((event: { data: object }) => void) | null }[] = [];
+  const stopped = vi.fn();
+  const track = { stop: stopped, enabled: true, label: "Fake", getSettings: () => ({}), onended: null };
+  const stream = { getTracks: () => [track], getAudioTracks: () => [track] };
+  const node = { connect: (to: unknown) => to };
+  vi.stubGlobal("navigator", { mediaDevices: { getUserMedia: async () => stream } });
+  vi.stubGlobal("addEventListener", () => undefined);
+  vi.stubGlobal("removeEventListener", () => undefined);
+  vi.stubGlobal(
+    "AudioContext",
+    class {
+      state = "running";
+      destination = {};
+      audioWorklet = { addModule: async () => undefined };
+      createMediaStreamSource = () => node;
+      resume = async () => undefined;
+      close = async () => undefined;
+    },
+  );
+  vi.stubGlobal(
+    "AudioWorkletNode",
+    class {
+      port = { postMessage: () => undefined, onmessage: null };
+      connect = (to: unknown) => to;
+      constructor() {
+        ports.push(this.port);
+      }
+    },
+  );
+  const answer = (length = 0) =>
+    ports[0]?.onmessage?.({ data: { samples: new Int16Array(length), atMs: 0, flushed: true } });
+  return { answer, stopped };
+}
+
+test("each flush is answered, also where one follows another, and what it gives is heard first", async () => {
+  const { answer } = audio();
+  const told: string[] = [];
+  const microphone = await Microphone.open({}, { ...hooks, heard: () => told.push("heard") }, undefined);
+  const flushes = [1, 2].map((n) => microphone.flush().then(() => told.push(`flushed ${n}`)));
+  answer(7);
+  await flushes[0];
+  answer();
+  await Promise.all(flushes);
+  expect(told).toEqual(["heard", "flushed 1", "flushed 2"]);
+});
+
+test("a flush does not wait for an audio thread that stands still, nor for one that is gone", async () => {
+  vi.useFakeTimers();
+  audio();
+  const microphone = await Microphone.open({}, hooks, undefined);
+  const late = microphone.flush();
+  await vi.advanceTimersByTimeAsync(200);
+  await late;
+  const gone = microphone.flush();
+  microphone.close();
+  await gone;
+  vi.useRealTimers();
+});

@@ -89,3 +89,17 @@ test("the user went on", () => {
     "hearing",
   ]);
 });
+
+test("an end of a turn in which nothing was said does not stop the thinking about the one before", () => {
+  expect(phases(user, turn("hello"), turn(""), start)).toEqual(["listening", "hearing", "thinking"]);
+});
+
+test("where nobody answers, nobody thinks", () => {
+  const tracker = new PhaseTracker();
+  tracker.isAnswered = false;
+  const seen = [{ type: "connected" } as const, user, turn("hello")].map((each) => {
+    tracker.apply(each);
+    return tracker.phase;
+  });
+  expect(seen).toEqual(["listening", "hearing", "listening"]);
+});

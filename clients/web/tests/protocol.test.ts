@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { VoiceError } from "../src/errors.js";
-import { type Audio, afterClose, backoffMs, buildUrl, type Command, encodeCommand, Incoming } from "../src/protocol.js";
+import {
+  type Audio,
+  afterClose,
+  backoffMs,
+  buildUrl,
+  type Command,
+  encodeCommand,
+  Incoming,
+  type OptionValue,
+} from "../src/protocol.js";
 import { bytes, type Line, vectors } from "./wire.js";
 
 describe("buildUrl", () => {
@@ -33,7 +42,7 @@ interface CommandVector {
 /** What a page asks for -> the command of the wire, by the server's names for them. */
 // biome-ignore lint/suspicious/noExplicitAny: fields of any command
 const COMMANDS: Record<string, (fields: any) => Command> = {
-  Configure: ({ changes }) => ({ type: "configure", ...changes }),
+  Configure: ({ changes, id }) => ({ type: "configure", ...(id === undefined ? {} : { id }), ...changes }),
   SendText: ({ text }) => ({ type: "text", text }),
   Speak: ({ text, flush }) => ({ type: "speak", text, flush }),
   Flush: ({ id }) => (id === null ? { type: "flush" } : { type: "flush", id }),
@@ -67,23 +76,19 @@ describe("commands", () => {
   });
 });
 
-describe("afterClose", () => {
-  test.each([
-    [1000, "end"],
-    [1001, "resume"],
-    [1006, "resume"],
-    [1012, "resume"],
-    [1013, "resume"],
-    [4000, "resume"],
-    [4007, "restart"],
-    [4499, "resume"],
-    [4500, "fail"],
-    [4509, "fail"],
-    [1008, "fail"],
-  ])("%i: %s", (code, next) => {
-    expect(afterClose(code)).toBe(next);
-  });
-});
+test.each(vectors<{ code: string | null; close: number; next: string }>("closes"))(
+  "after $close ($code): $next",
+  (vector) => {
+    expect(afterClose(vector.close)).toBe(vector.next);
+  },
+);
+
+test.each(vectors<{ settings: Record<string, OptionValue>; query: string }>("queries"))(
+  "$settings in an address: $query",
+  ({ settings, query }) => {
+    expect(buildUrl("ws://h", settings)).toBe(`ws://h/ws${query && "?"}${query}`);
+  },
+);
 
 test("the wait grows from 250 ms to 10 s, and chance takes all of it", () => {
   expect([0, 1, 2, 5, 6, 60].map((attempt) => backoffMs(attempt, 1))).toEqual([250, 500, 1000, 8000, 10_000, 10_000]);

@@ -1,9 +1,12 @@
 /** A server that does what a test tells it, and a world without a clock. */
 
 import type { Socket } from "../src/connection.js";
+import type { VoiceError } from "../src/errors.js";
 import type { ServerEvent } from "../src/events.js";
-import type { Hooks, World } from "../src/link.js";
+import type { Hooks } from "../src/link.js";
 import type { Audio } from "../src/protocol.js";
+import type { Settings } from "../src/settings.js";
+import type { World } from "../src/world.js";
 
 /** One connection, as the server's end sees it. */
 export class ScriptedSocket implements Socket {
@@ -15,6 +18,8 @@ export class ScriptedSocket implements Socket {
   readonly query: Record<string, string>;
   readonly commands: Record<string, unknown>[] = [];
   readonly audio: number[] = [];
+  /** The id of each `configure` without an answer; `commands` has them without it. */
+  readonly asked: string[] = [];
 
   constructor(
     readonly url: string,
@@ -24,8 +29,20 @@ export class ScriptedSocket implements Socket {
   }
 
   send(message: string | Int16Array): void {
-    if (typeof message === "string") this.commands.push(JSON.parse(message));
-    else this.audio.push(...message);
+    if (typeof message !== "string") {
+      this.audio.push(...message);
+      return;
+    }
+    const { id, ...command } = JSON.parse(message);
+    if (command.type === "configure") this.asked.push(id);
+    this.commands.push(command.type === "configure" || id === undefined ? command : { ...command, id });
+  }
+
+  /** Answer the `configure` that has waited longest: with its `configured`, or with an error of this code. */
+  answer(settings: object | string): void {
+    const id = this.asked.shift();
+    if (typeof settings === "string") this.say("error", { code: settings, message: "no", id });
+    else this.say("configured", { settings, id });
   }
 
   close(): void {
@@ -49,10 +66,14 @@ export class ScriptedSocket implements Socket {
   }
 }
 
-/** Sockets in the order of their opening; time stands still but for `nowMs`. */
+/** Sockets in the order of their opening; time stands still but for `pass`. */
 export class ScriptedWorld implements World {
   base: string | undefined = "https://page.example/";
   nowMs = 0;
+  /** Whether timers run as in Chromium's tabs that nobody has looked at for five minutes. */
+  isHidden = false;
+  #timers: { due: number; call: () => void; nesting: number }[] = [];
+  #nesting = 0;
   readonly sockets: ScriptedSocket[] = [];
   readonly waits: number[] = [];
   waiting: () => Promise<void> = async () => undefined;
@@ -68,6 +89,32 @@ export class ScriptedWorld implements World {
     this.nowMs += ms;
     await this.waiting();
   };
+
+  after = (ms: number, call: () => void): (() => void) => {
+    const nesting = this.#nesting + 1;
+    // https://developer.chrome.com/blog/timer-throttling-in-chrome-88
+    const grain = this.isHidden ? (nesting >= 5 ? 60_000 : 1000) : 1;
+    const timer = { due: Math.ceil((this.nowMs + ms) / grain) * grain, call, nesting };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((each) => each !== timer);
+    };
+  };
+
+  /** Let time pass. */
+  pass(ms: number): void {
+    const until = this.nowMs + ms;
+    for (;;) {
+      const [next] = this.#timers.filter(({ due }) => due <= until).sort((a, b) => a.due - b.due);
+      if (next === undefined) break;
+      this.#timers = this.#timers.filter((each) => each !== next);
+      this.nowMs = Math.max(this.nowMs, next.due);
+      this.#nesting = next.nesting;
+      next.call();
+      this.#nesting = 0;
+    }
+    this.nowMs = until;
+  }
 
   now = (): number => this.nowMs;
   random = (): number => 0.5;
@@ -87,6 +134,7 @@ export class ScriptedWorld implements World {
 export class Told implements Hooks {
   readonly events: (ServerEvent | Audio)[] = [];
   readonly troubles: string[] = [];
+  readonly refusals: Settings[] = [];
   downs = 0;
   ends: (string | null)[] = [];
 
@@ -96,8 +144,9 @@ export class Told implements Hooks {
   down = (): void => {
     this.downs++;
   };
-  trouble = (error: Error & { code: string }): void => {
+  trouble = (error: VoiceError): void => {
     this.troubles.push(error.code);
+    if (error.refused !== null) this.refusals.push(error.refused);
   };
   over = (error: (Error & { code: string }) | null): void => {
     this.ends.push(error?.code ?? null);

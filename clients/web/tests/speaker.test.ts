@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { AudioEnd } from "../src/events.js";
 import { Speaker } from "../src/speaker.js";
 import type { Mark, SpeakerCommand } from "../src/worklets/messages.js";
 
@@ -58,6 +59,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const end = (reply: number): AudioEnd => ({ type: "audio.end", seq: 0, reply, duration_ms: 0 });
+
 async function make() {
   const told: unknown[][] = [];
   const speaker = new Speaker(
@@ -90,10 +93,11 @@ async function make() {
 
 test("plays at the rate of the audio; what comes while it is opened is not lost", async () => {
   const speaker = new Speaker({ sounding: () => 0, played: () => 0, state: () => 0 }, undefined);
-  speaker.end(2); // nobody asked for sound yet
+  speaker.take(end(2)); // nobody asked for sound yet
   const opening = speaker.open();
-  speaker.push(3, new Uint8Array([1, 0, 255, 255]), 24_000, 40);
-  speaker.end(3);
+  const pcm = new Uint8Array([1, 0, 255, 255]);
+  speaker.take({ type: "audio", reply: 3, pcm, sample_rate: 24_000, start_ms: 40 });
+  speaker.take(end(3));
   await opening;
   expect(FakeContext.last.options).toEqual({ latencyHint: "interactive", sampleRate: 24_000 });
   expect(FakeNode.last.commands).toEqual([

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { VoiceClient, VoiceError } from "../src/index.js";
 import { Microphone } from "../src/microphone.js";
-import type { VoiceClientOptions } from "../src/voice-client.js";
+import type { VoiceClientOptions } from "../src/settings.js";
 import { ScriptedSocket, settled } from "./scripted.js";
 
 const sockets: ScriptedSocket[] = [];
@@ -65,7 +65,8 @@ test("connects, tells, and follows whose turn it is", async () => {
   expect(of("phase")).toEqual([
     { phase: "listening", previous: "off" },
     { phase: "hearing", previous: "listening" },
-    { phase: "thinking", previous: "hearing" },
+    { phase: "listening", previous: "hearing" }, // in `listen` nobody thinks of an answer
+    { phase: "thinking", previous: "listening" }, // but another page of the conversation may have asked
   ]);
   expect(told.slice(0, 2).map(([type]) => type)).toEqual(["state", "state"]);
 });
@@ -162,7 +163,123 @@ test("without audio there are still captions", async () => {
   expect(client.playedMs(1)).toBeNull();
 });
 
+describe("settings", () => {
+  test("that are refused: who asked is told which and why, and they are not asked for again", async () => {
+    const { client, of, socket } = await connected();
+    client.configure({ voice: "nobody" });
+    socket.answer("not_found");
+    expect(of("error")).toMatchObject([
+      { code: "not_found", detail: "no", refused: { voice: "nobody" }, fatal: false },
+    ]);
+    socket.drop(4509, "superseded");
+    client.configure({ voice: "somebody" }); // the conversation could go on, with the settings that it has
+    void client.connect();
+    await settled();
+    sockets[1]?.drop(4007, "state_lost");
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(sockets[2]?.query).toEqual({ mode: "listen", refuse: "socket" });
+    sockets[2]?.ready({ conversation: "c2" });
+    await settled();
+    expect(sockets[2]?.commands).toEqual([{ type: "configure", voice: "somebody" }]);
+    sockets[2]?.answer({ voice: "somebody" });
+    expect(client.settings).toEqual({ voice: "somebody" });
+    expect(of("error")).toHaveLength(3); // superseded, state_lost
+  });
+
+  test("from before connect go along, until they are changed", async () => {
+    const { client } = make({ settings: { mode: "listen" } });
+    client.configure({ agent: "nobody" });
+    const connecting = client.connect();
+    await settled();
+    expect(sockets[0]?.query).toEqual({ mode: "listen", agent: "nobody", refuse: "socket" });
+    sockets[0]?.say("error", { code: "not_found", message: "agent: no such", fatal: true });
+    sockets[0]?.drop(4504, "not_found");
+    await expect(connecting).rejects.toMatchObject({ code: "not_found" });
+    client.configure({ agent: "default" });
+    void client.connect();
+    await settled();
+    expect(sockets[1]?.query).toEqual({ mode: "listen", agent: "default", refuse: "socket" });
+    sockets[1]?.ready();
+  });
+
+  test("of a wait that is refused do not become what push to talk gives back", async () => {
+    const { client, socket } = await connected({ settings: { mode: "listen", endpointing_ms: 500 } });
+    client.configure({ endpointing_ms: 5 });
+    socket.answer("bad_parameter");
+    client.setPushToTalk(true);
+    socket.answer({});
+    client.setPushToTalk(false);
+    expect(socket.commands.at(-1)).toEqual({ type: "configure", endpointing_ms: 500, endpointing_max_ms: 0 });
+  });
+});
+
+test("a conversation that is lost takes with it whose turn it was", async () => {
+  const { client, of, socket } = await connected({ settings: {} });
+  socket.say("turn.start", { seq: 1, turn: 1 });
+  socket.drop(4007, "state_lost");
+  await vi.advanceTimersByTimeAsync(1000);
+  sockets[1]?.ready({ conversation: "c2" });
+  await settled();
+  expect(client).toMatchObject({ conversation: "c2", state: "connected", phase: "listening" });
+  expect(of("error").map((error) => (error as VoiceError).code)).toContain("state_lost");
+});
+
 describe("hanging up", () => {
+  /** Every order of calls, each with what was opened so far answered or not. */
+  const ORDERS = ["cd", "dc", "cdc", "dcd", "ccd", "cddc", "cdcd", "cdcdc", "cdFc", "cFd", "cFdc", "cFFc", "cFc"]; // F: finish first
+  test.each(ORDERS.flatMap((order) => ["quick", "slow"].map((pace) => [order, pace] as const)))(
+    "and connecting, as in %s, %s: the last call decides",
+    async (order, pace) => {
+      const { client } = make({ settings: { mode: "listen" } });
+      const calls: Promise<boolean>[] = []; // whether they did what they were to
+      for (const each of order) {
+        const call = each === "c" ? client.connect() : client.disconnect({ finish: each === "F" });
+        calls.push(
+          call.then(
+            () => true,
+            () => false,
+          ),
+        );
+        if (pace === "quick") continue;
+        await settled();
+        if (each === "c" && client.state === "connecting") sockets.at(-1)?.ready();
+        await settled();
+      }
+      await settled();
+      for (const socket of sockets) if (!socket.closed) socket.ready();
+      await vi.advanceTimersByTimeAsync(3000);
+      const isUp = order.endsWith("c");
+      expect(client.state).toBe(isUp ? "connected" : "idle");
+      expect(sockets.filter(({ closed }) => !closed)).toHaveLength(isUp ? 1 : 0);
+      const done = await Promise.all(calls);
+      expect(done.at(-1)).toBe(true);
+      expect(done.filter((isDone, n) => order[n] !== "c" && !isDone)).toEqual([]);
+      if (isUp) client.sendText("Hello");
+    },
+  );
+
+  test.each(["connecting", "connected"])("by a listener that is told of `%s` leaves nothing behind", async (when) => {
+    const { client } = make({ settings: { mode: "listen" } });
+    client.addEventListener("state", ({ detail }) => detail.state === when && void client.disconnect());
+    const connecting = client.connect().catch((error) => error.code);
+    await settled();
+    sockets[0]?.ready();
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(client).toMatchObject({ state: "idle", phase: "off" });
+    expect(await connecting).toBe(when === "connecting" ? "closed" : undefined);
+    expect(sockets.filter(({ closed }) => !closed)).toEqual([]);
+  });
+
+  test("does not close what a listener has connected again meanwhile", async () => {
+    const { client, socket } = await connected();
+    client.addEventListener("state", ({ detail }) => detail.state === "idle" && void client.connect());
+    socket.drop(4509, "superseded");
+    await settled();
+    sockets[1]?.ready();
+    await settled();
+    expect(client).toMatchObject({ state: "connected", phase: "listening" });
+  });
+
   test("stops the reply, says goodbye, and does not wait long", async () => {
     const { client, of, socket } = await connected();
     const hanging = client.disconnect();
@@ -215,21 +332,94 @@ test("push to talk: turns end with the key, and the other way is restored", asyn
   expect(socket.commands).toEqual([
     { type: "finalize" },
     { type: "configure", endpointing_ms: 500, endpointing_max_ms: 0 },
+    { type: "finalize" }, // ends an open turn and no other, as it is not push to talk yet
     { type: "configure", endpointing_ms: 0 },
   ]);
 });
 
-test("push to talk ends the turn that is open when it is switched on", async () => {
-  const device = { label: "Fake", deviceId: "a", muted: false, flush: async () => undefined, close: () => undefined };
-  vi.spyOn(Microphone, "open").mockResolvedValue(device as unknown as Microphone);
-  const { client, socket } = await connected();
-  await client.startMicrophone();
-  client.setPushToTalk(true);
-  client.setPushToTalk(false);
-  expect(socket.commands.map(({ type }) => type)).toEqual(["configure", "configure"]);
-  socket.say("turn.start", { seq: 1, turn: 1 });
-  client.setPushToTalk(true);
-  expect(socket.commands.slice(2)).toEqual([{ type: "configure", endpointing_ms: 0 }, { type: "finalize" }]);
+/** A microphone of the browser's that a test speaks into, and whose flush it answers. */
+function device() {
+  const made = {
+    label: "Fake",
+    deviceId: "a",
+    muted: false,
+    flushed: [] as (() => void)[],
+    say: (_sample: number): void => undefined,
+    flush: () => new Promise<void>((resolve) => made.flushed.push(resolve)),
+    close: () => undefined,
+  };
+  vi.spyOn(Microphone, "open").mockImplementation(async (_options, hooks) => {
+    made.say = (sample) => hooks.heard(new Int16Array(320).fill(sample), 0);
+    return made as unknown as Microphone;
+  });
+  return made;
+}
+
+describe("a key that is pressed again at once", () => {
+  test("is heard, and the first turn ends where the key was let go", async () => {
+    const microphone = device();
+    const { client, socket } = await connected({ pushToTalk: true });
+    await client.startMicrophone();
+    client.startTalking();
+    microphone.say(1);
+    const first = client.stopTalking();
+    client.startTalking();
+    microphone.flushed[0]?.();
+    await first;
+    expect(client.muted).toBe(false);
+    expect(socket.commands).toEqual([{ type: "finalize" }]);
+    microphone.say(2);
+    const second = client.stopTalking();
+    microphone.flushed[1]?.();
+    await second;
+    expect(client.muted).toBe(true);
+    expect(socket.commands).toEqual([{ type: "finalize" }, { type: "finalize" }]);
+    expect([socket.audio[0], socket.audio[320]]).toEqual([1, 2]);
+  });
+
+  test("nothing of a voice that speaks on is sent after a turn's end, where it would begin another", async () => {
+    const microphone = device();
+    const { client, socket } = await connected({ pushToTalk: true });
+    await client.startMicrophone();
+    client.startTalking();
+    const stopping = client.stopTalking();
+    microphone.flushed[0]?.();
+    await stopping;
+    for (let n = 0; n < 5; n++) microphone.say(1000);
+    expect(socket.audio.filter((sample) => sample !== 0)).toEqual([]);
+    expect(socket.audio).toHaveLength(1600);
+  });
+
+  test("and let go when the conversation is over is no error", async () => {
+    const { client } = make({ pushToTalk: true });
+    client.startTalking();
+    await client.stopTalking();
+    expect(client.muted).toBe(true);
+  });
+});
+
+describe("a microphone that is let go of", () => {
+  test("ends the turn, also one whose start is not known here yet", async () => {
+    const microphone = device();
+    const { client, socket } = await connected();
+    await client.startMicrophone();
+    microphone.say(1);
+    client.stopMicrophone();
+    expect(socket.commands).toEqual([{ type: "finalize" }]);
+    client.stopMicrophone();
+    client.mute();
+    client.mute(false);
+    expect(socket.commands).toHaveLength(1);
+  });
+
+  test("with its key up ends nothing: letting go of the key has", async () => {
+    const microphone = device();
+    const { client, socket } = await connected({ pushToTalk: true });
+    await client.startMicrophone();
+    microphone.say(1);
+    client.stopMicrophone();
+    expect(socket.commands).toEqual([]);
+  });
 });
 
 test("what push to talk replaces is what was set last, else the server's default", async () => {

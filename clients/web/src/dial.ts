@@ -1,0 +1,53 @@
+/** Begins one connection: where it goes, what it asks for, who it is. */
+
+import { type Closing, givenUp, type Socket } from "./connection.js";
+import { VoiceError } from "./errors.js";
+import { buildUrl, type OptionValue, SUBPROTOCOL } from "./protocol.js";
+import type { Session } from "./settings.js";
+import type { Wishes } from "./wishes.js";
+import type { World } from "./world.js";
+
+/** Where a conversation is to be had. */
+export interface Destination {
+  url: string;
+  /** Called anew for each connection. */
+  token: () => Promise<string | undefined>;
+  wishes: Wishes;
+  /** One to join. */
+  conversation?: string | undefined;
+}
+
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+/* RFC 9110, 5.6.2: what can be a subprotocol. */
+
+/**
+ * Open a socket.
+ *
+ * @param session to go on with: its settings are in force, so none are asked for; null for a new one.
+ * @throws {Closing} there is no token, the browser refuses the address, or `signal` says that nobody wants it any more.
+ */
+export async function dial(
+  to: Destination,
+  session: Session | null,
+  world: World,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const query: Record<string, OptionValue | undefined> =
+    session === null ? { ...to.wishes.query, conversation: to.conversation } : { ...session };
+  query.refuse = "socket";
+  const protocols = [SUBPROTOCOL];
+  const token = await to.token().catch((cause) => {
+    // As if nobody had answered: whoever gives tokens may be behind the same network that has just failed.
+    throw { code: 1006, error: new VoiceError("token", String(cause), { cause }) } satisfies Closing;
+  });
+  if (signal.aborted) throw givenUp();
+  // Where it can be a subprotocol it stays out of the address, which ends up in logs.
+  if (token !== undefined && TOKEN.test(token)) protocols.push(`token.${token}`);
+  else query.token = token;
+  try {
+    return world.connect(buildUrl(to.url, query, world.base), protocols);
+  } catch (cause) {
+    // Such as ws:// from a page of https://.
+    throw { code: 1008, error: new VoiceError("unreachable", String(cause), { cause }) } satisfies Closing;
+  }
+}

@@ -1,0 +1,125 @@
+/** What a conversation is to be like: what is in force, and what was asked for and not answered yet. Pure. */
+
+import type { Command } from "./protocol.js";
+import type { Settings } from "./settings.js";
+
+/** The silences that end a turn. */
+export type Waits = Required<Pick<Settings, "endpointing_ms" | "endpointing_max_ms">>;
+
+interface Wanted {
+  settings: Settings;
+  waits: Waits;
+}
+
+const DEFAULT_WAITS: Waits = { endpointing_ms: 300, endpointing_max_ms: 1500 };
+/* docs/protocol.md */
+const MAX_ASKED = 100;
+
+/**
+ * Settings over all connections of a client. The twin of clients/python/voicesrv_client/wishes.py.
+ *
+ * Only what the server has agreed to is asked of the next conversation in its address, where a refusal would end it.
+ */
+export class Wishes {
+  #kept: Wanted;
+  #asked = new Map<string, Settings>(); // by the id of its `configure`
+  #count = 0;
+
+  /** @param pushToTalk only `finalize` ends a turn; the waits of `settings` are for when it is switched off. */
+  constructor(settings: Settings = {}, pushToTalk = false) {
+    this.#kept = after({ settings: {}, waits: DEFAULT_WAITS }, settings);
+    if (pushToTalk) this.keep({ endpointing_ms: 0 });
+  }
+
+  /** What is wanted, answered or not. */
+  get settings(): Settings {
+    return this.#wanted.settings;
+  }
+
+  /** The silences that were wanted last beside push to talk. */
+  get waits(): Waits {
+    return this.#wanted.waits;
+  }
+
+  /** What a new conversation is asked for in its address. */
+  get query(): Omit<Settings, "instructions" | "tools"> {
+    const { instructions, tools, ...query } = this.#kept.settings;
+    return query;
+  }
+
+  /** Want changes from the next conversation on. */
+  keep(changes: Settings): void {
+    this.#kept = after(this.#kept, changes);
+  }
+
+  /** Want changes in the conversation that is under way; null where too many have no answer. */
+  ask(changes: Settings): Command | null {
+    if (this.#asked.size === MAX_ASKED) return null;
+    const id = this.#nextId();
+    this.#asked.set(id, defined(changes));
+    return configure(id, changes);
+  }
+
+  /** A new conversation stands, as `query` asked for it: what no address can hold is yet to be asked for. */
+  begun(): void {
+    const { instructions, tools } = this.#kept.settings;
+    const rest = defined({ instructions, tools });
+    if (Object.keys(rest).length === 0) return;
+    this.#kept = { ...this.#kept, settings: this.query };
+    this.#asked = new Map([[this.#nextId(), rest], ...this.#asked]);
+  }
+
+  /** What has no answer: a connection that broke may have swallowed it. */
+  get unanswered(): Command[] {
+    return [...this.#asked].map(([id, changes]) => configure(id, changes));
+  }
+
+  /** The server made the changes of this id. */
+  agreed(id: string | number | null): void {
+    const changes = this.#take(id);
+    if (changes !== null) this.keep(changes);
+  }
+
+  /** The server made none of the changes of this id. Return them; null for an id that is not of ours. */
+  refused(id: string | number | null): Settings | null {
+    return this.#take(id);
+  }
+
+  get #wanted(): Wanted {
+    return [...this.#asked.values()].reduce(after, this.#kept);
+  }
+
+  #take(id: string | number | null): Settings | null {
+    const changes = this.#asked.get(id as string) ?? null;
+    this.#asked.delete(id as string);
+    return changes;
+  }
+
+  #nextId(): string {
+    return `configure-${++this.#count}`;
+  }
+}
+
+function configure(id: string, changes: Settings): Command {
+  return { type: "configure", id, ...changes };
+}
+
+function after({ settings, waits }: Wanted, changes: Settings): Wanted {
+  const { endpointing_ms, endpointing_max_ms } = changes;
+  const next = { ...settings, ...defined(changes) };
+  // By the server's rule, who names one wait means that one.
+  const isOne = endpointing_ms !== undefined && endpointing_max_ms === undefined;
+  if (isOne) delete next.endpointing_max_ms;
+  if (endpointing_ms === 0) return { settings: next, waits };
+  return {
+    settings: next,
+    waits: {
+      endpointing_ms: endpointing_ms ?? waits.endpointing_ms,
+      endpointing_max_ms: isOne ? 0 : (endpointing_max_ms ?? waits.endpointing_max_ms),
+    },
+  };
+}
+
+function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

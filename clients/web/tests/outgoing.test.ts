@@ -1,0 +1,75 @@
+import { expect, test } from "vitest";
+import { Outgoing } from "../src/outgoing.js";
+import type { Command } from "../src/protocol.js";
+
+const FINALIZE: Command = { type: "finalize" };
+const TEXT: Command = { type: "text", text: "Hello" };
+const samples = (length: number) => new Int16Array(length);
+
+/** All that is to be sent: numbers of samples, and commands. */
+function drain(outgoing: Outgoing): (number | Command)[] {
+  const all: (number | Command)[] = [];
+  for (let next = outgoing.next(); next !== null; next = outgoing.next()) {
+    all.push(next instanceof Int16Array ? next.length : next);
+  }
+  return all;
+}
+
+test("commands keep their places in the audio", () => {
+  const outgoing = new Outgoing(1000);
+  outgoing.add(TEXT);
+  outgoing.hear(samples(320));
+  outgoing.add(FINALIZE);
+  outgoing.add(TEXT);
+  outgoing.hear(samples(160));
+  expect(outgoing.hasCommands).toBe(true);
+  expect(drain(outgoing)).toEqual([TEXT, 320, FINALIZE, TEXT, 160]);
+  expect(outgoing.hasCommands).toBe(false);
+});
+
+test("audio is given again from where the server lost it; a command whose audio is dropped is still given", () => {
+  const outgoing = new Outgoing(100); // 1600 samples
+  outgoing.hear(samples(1600));
+  drain(outgoing);
+  outgoing.hear(samples(160));
+  outgoing.add(FINALIZE);
+  outgoing.hear(samples(160));
+  expect(outgoing.rewind(90)).toBe(0);
+  expect(drain(outgoing)).toEqual([320, FINALIZE, 160]);
+  outgoing.add(FINALIZE);
+  outgoing.hear(samples(4000));
+  expect(drain(outgoing)).toEqual([FINALIZE, 1600]);
+});
+
+test("the end of a turn that the server cannot have heard is said again", () => {
+  const outgoing = new Outgoing(1000);
+  outgoing.hear(samples(320));
+  outgoing.add(FINALIZE);
+  outgoing.hear(samples(320));
+  outgoing.add(FINALIZE);
+  outgoing.hear(samples(320));
+  outgoing.add(TEXT);
+  drain(outgoing);
+  outgoing.rewind(30); // the first came before audio that has arrived
+  expect(drain(outgoing)).toEqual([160, FINALIZE, 320]);
+  outgoing.rewind(40); // all before it has arrived: it may have or not
+  expect(drain(outgoing)).toEqual([FINALIZE, 320]);
+  outgoing.rewind(60);
+  expect(drain(outgoing)).toEqual([]);
+});
+
+test("another conversation is told what means something there", () => {
+  const outgoing = new Outgoing(100);
+  outgoing.hear(samples(160));
+  const lost: Command[] = [FINALIZE, { type: "cancel" }, { type: "tool_result", id: "t", output: 1 }];
+  for (const command of [...lost, TEXT]) outgoing.add(command);
+  outgoing.restart(0);
+  outgoing.hear(samples(80));
+  expect(drain(outgoing)).toEqual([TEXT, 80]);
+});
+
+test("takes a bounded number of commands", () => {
+  const outgoing = new Outgoing(100);
+  for (let n = 0; n < 100; n++) expect(outgoing.add(TEXT)).toBe(true);
+  expect(outgoing.add(TEXT)).toBe(false);
+});
