@@ -1,51 +1,27 @@
 /** The console, served by the server itself, in a real browser. */
 
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type Server, startBrowser, startProxy, startServer } from "./harness/index.js";
-import { eventually, expectAccessible, expectNarrow, type, until, type Watched, watch } from "./page-support.js";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { startProxy } from "./harness/index.js";
+import { DESKTOP, eventually, expectAccessible, expectNarrow, PHONE, type, until, useStand } from "./page-support.js";
 
-const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 900 }, colorScheme: "light" };
-const PHONE: BrowserContextOptions = { viewport: { width: 360, height: 740 }, colorScheme: "dark", isMobile: true };
-
-let server: Server;
-let browser: Browser;
-const closing: (() => Promise<unknown>)[] = [];
-const watched: Watched[] = [];
-
-beforeAll(async () => {
-  [server, browser] = await Promise.all([startServer(), startBrowser()]);
-});
-afterAll(async () => {
-  await Promise.all([server?.stop(), browser?.close()]);
-});
-afterEach(async () => {
-  const faults = watched.splice(0).flatMap((each) => each.faults);
-  for (const close of closing.splice(0).reverse()) await close();
-  expect(faults).toEqual([]);
-});
-
-async function open(url: string, options = DESKTOP): Promise<Page> {
-  const made = await watch(browser, url, options);
-  watched.push(made);
-  closing.push(() => made.page.context().close());
-  return made.page;
-}
+const stand = useStand();
+const { closing, open, serverOf } = stand;
 
 const live = (page: Page) => until(page, () => document.getElementById("freshness")?.dataset.state === "live");
 
 test("what happens on the server is seen", async () => {
-  const page = await open(`${server.url}/console`); // it is sent on to /console/
+  const page = await open(`${stand.server.url}/console`); // it is sent on to /console/
   await live(page);
   expect(await page.locator("#connections").innerText()).toBe("0");
   expect(await page.locator("#no-faults").isVisible()).toBe(true);
   expect(await page.locator("#engines tr").allInnerTexts()).toEqual(
     expect.arrayContaining([expect.stringMatching(/Synthesiser\s+ready\s+espeak/)]),
   );
-  const talk = await open(server.url);
+  const talk = await open(stand.server.url);
   await type(talk, "Hello.");
-  await fetch(`${server.url}/no/such/path`, { headers: { origin: "null" } });
-  await fetch(`${server.url}/v1/info`, { headers: { host: "elsewhere.test" } }).catch(() => undefined);
+  await fetch(`${stand.server.url}/no/such/path`, { headers: { origin: "null" } });
+  await fetch(`${stand.server.url}/v1/info`, { headers: { host: "elsewhere.test" } }).catch(() => undefined);
   await eventually(() => page.locator("#connections").innerText()).toBe("1");
   await eventually(() => page.locator("#conversations").innerText()).toBe("1 conversation in memory");
   // Lines were drawn in the colours of the page.
@@ -61,8 +37,7 @@ test("what happens on the server is seen", async () => {
 });
 
 test("errors are counted", async () => {
-  const locked = await startServer({ api_keys: "right-key" });
-  closing.push(() => locked.stop());
+  const locked = await serverOf({ api_keys: "right-key" });
   for (let n = 0; n < 3; n++) await fetch(`${locked.url}/v1/info`, { headers: { authorization: "Bearer wrong" } });
   const page = await open(`${locked.url}/console/`);
   await page.locator("#key").waitFor();
@@ -82,7 +57,7 @@ test("errors are counted", async () => {
 });
 
 test("a server that is away is looked for until it is back", async () => {
-  const network = await startProxy(server.port);
+  const network = await startProxy(stand.server.port);
   closing.push(() => network.stop());
   const page = await open(`${network.url}/console/`);
   await live(page);
@@ -96,7 +71,7 @@ test("a server that is away is looked for until it is back", async () => {
 
 for (const [name, options] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
   test(`${name}: axe finds nothing serious, and nothing is too wide`, async () => {
-    const page = await open(`${server.url}/console/`, options);
+    const page = await open(`${stand.server.url}/console/`, options);
     await live(page);
     await expectAccessible(page);
     await expectNarrow(page);

@@ -3,7 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { expect } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { composeWav, type Server, SPEECH, startBrowser, startServer } from "./harness/index.js";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -130,3 +131,79 @@ export async function expectNarrow(page: Page): Promise<void> {
   }));
   expect(wide).toBeLessThanOrEqual(screen);
 }
+
+// --- a server, a browser, and pages of theirs ----------------------------------------------------
+
+export const LONG = "The rain had stopped before dawn, and somebody carried a ladder across the square.";
+export const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 360, height: 740 },
+  colorScheme: "dark",
+  isMobile: true,
+  hasTouch: true,
+};
+
+/** What each file of tests of the page stands on. */
+export class Stand {
+  /** Set before the first test. */
+  server!: Server;
+  /** Its microphone is silent. */
+  quiet!: Browser;
+  /** What is to be done after the test, the last first. */
+  readonly closing: (() => Promise<unknown>)[] = [];
+  readonly #watched: Watched[] = [];
+
+  async begin(): Promise<void> {
+    [this.server, this.quiet] = await Promise.all([startServer(), startBrowser({ microphone: composeWav(60_000) })]);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.server?.stop(), this.quiet?.close()]);
+  }
+
+  async clear(): Promise<void> {
+    const faults = this.#watched.splice(0).flatMap((each) => each.faults);
+    for (const close of this.closing.splice(0).reverse()) await close();
+    expect(faults).toEqual([]);
+  }
+
+  /** A page that is watched, and goes with the test. */
+  readonly open = async (
+    url = this.server.url,
+    { from = this.quiet, ...options }: BrowserContextOptions & { from?: Browser } = {},
+  ): Promise<Page> => {
+    const made = await watch(from, url, { ...DESKTOP, ...options });
+    this.#watched.push(made);
+    this.closing.push(() => made.page.context().close());
+    return made.page;
+  };
+
+  readonly serverOf = async (settings: Record<string, string>): Promise<Server> => {
+    const made = await startServer(settings);
+    this.closing.push(() => made.stop());
+    return made;
+  };
+
+  readonly browserOf = async (options: Parameters<typeof startBrowser>[0]): Promise<Browser> => {
+    const made = await startBrowser(options);
+    this.closing.push(() => made.close());
+    return made;
+  };
+
+  /** A browser whose microphone says a sentence, and another one into the reply to it; anew, as it says them once. */
+  readonly talkative = (): Promise<Browser> => {
+    const speech = [1000, `${SPEECH}en_go_forward.wav`, 3000, `${SPEECH}en_austen_0880.wav`, 60_000];
+    return this.browserOf({ microphone: composeWav(...speech) });
+  };
+}
+
+/** Have a stand for the tests of a file. */
+export function useStand(): Stand {
+  const stand = new Stand();
+  beforeAll(() => stand.begin());
+  afterAll(() => stand.end());
+  afterEach(() => stand.clear());
+  return stand;
+}
+
+export const notice = (page: Page) => page.locator(".notice p");

@@ -7,7 +7,7 @@ import { composeWav, type Server, SPEECH, startBrowser, startServer } from "./ha
 import { silence, sound, until, watch } from "./page-support.js";
 
 const FOLDER = fileURLToPath(new URL("../../docs/images/", import.meta.url));
-const DESKTOP: BrowserContextOptions = { viewport: { width: 1200, height: 760 } };
+const DESKTOP: BrowserContextOptions = { viewport: { width: 1200, height: 820 } };
 const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 800 }, deviceScaleFactor: 2, isMobile: true };
 
 describe.runIf(process.env.PICTURES)("pictures", () => {
@@ -53,6 +53,33 @@ describe.runIf(process.env.PICTURES)("pictures", () => {
       await page.context().close();
     });
   }
+
+  test("a face that speaks", async () => {
+    const speech = composeWav(1000, `${SPEECH}en_go_forward.wav`, 60_000);
+    const talkative = await startBrowser({ microphone: speech });
+    const { page } = await watch(talkative, server.url, { ...PHONE, colorScheme: "light", reducedMotion: "reduce" });
+    await page.click("#open-settings");
+    await page.check("#face");
+    await page.keyboard.press("Escape");
+    await page.click("#dial");
+    await until(page, () => CSS.highlights.has("spoken"));
+    await page.waitForTimeout(900);
+    await picture(page, "page-face-light");
+    await talkative.close();
+  });
+
+  test("something that went wrong", async () => {
+    const deaf = await startBrowser({ allowMicrophone: false });
+    const { page } = await watch(deaf, server.url, { ...DESKTOP, colorScheme: "dark" });
+    await until(page, () => document.getElementById("engines")?.textContent);
+    await page.click("#dial");
+    await page.locator(".notice").waitFor();
+    await until(page, () => document.body.dataset.phase === "listening");
+    await page.mouse.move(0, 0);
+    await page.waitForTimeout(500);
+    await picture(page, "page-problem-dark");
+    await deaf.close();
+  });
 
   test("a caption that may still change", async () => {
     const talkative = await startBrowser({ microphone: composeWav(500, `${SPEECH}en_jfk_inaugural.wav`, 3000) });

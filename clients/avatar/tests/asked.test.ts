@@ -1,56 +1,25 @@
 import { expect, test } from "vitest";
-import { Asked } from "../src/asked.js";
+import { changesTo } from "../src/asked.js";
 
 const FACE = { words: true, visemes: true };
 
 test("what is the same is not told again", () => {
-  const asked = new Asked({ ...FACE, agent: "guide" });
-  expect(asked.change({ ...FACE, agent: "guide" })).toBeNull();
-  expect(asked.change({ ...FACE, agent: "cook" })).toEqual({ agent: "cook" });
-  expect(asked.change({ ...FACE, agent: "cook" })).toBeNull();
+  expect(changesTo({ ...FACE, tools: [{ name: "t" }] }, { tools: [{ name: "t" }], ...FACE })).toEqual({});
+  expect(changesTo({ ...FACE, agent: "guide" }, { ...FACE, agent: "cook" })).toEqual({ agent: "cook" });
 });
 
-test("what is not asked for any more is as the server has it by itself", () => {
-  const asked = new Asked({ ...FACE, agent: "guide", language: "fr" });
-  asked.ready({ agent: "guide", language: "fr", llm: "small", voice: "anna", sample_rate: 16000 } as object);
-  expect(asked.change({ llm: "large", voice: "ben", keyterms: ["Gouda"] })).toEqual({
-    ...{ agent: "default", language: "en", llm: "large", voice: "ben", keyterms: ["Gouda"] }, // nobody told its language
-    ...{ words: false, visemes: false },
-  });
-  expect(asked.change(FACE)).toEqual({ ...FACE, llm: "small", voice: "anna", keyterms: [] });
+test("what is not wished any more is the server's choice again", () => {
+  expect(changesTo({ ...FACE, agent: "guide", keyterms: ["Gouda"] }, FACE)).toEqual({ agent: null, keyterms: null });
 });
 
-test("a later connection tells what was asked for, which is not the server's choice", () => {
-  const asked = new Asked(FACE);
-  asked.ready({ agent: "default", voice: "anna" });
-  asked.change({ ...FACE, voice: "ben" });
-  asked.taken();
-  asked.ready({ agent: "default", voice: "ben" });
-  expect(asked.change(FACE)).toEqual({ voice: "anna" });
+test("one wait means that one for all, two are told together", () => {
+  const two = { endpointing_ms: 400, endpointing_max_ms: 900 };
+  expect(changesTo({}, { endpointing_ms: 500 })).toEqual({ endpointing_ms: 500 });
+  expect(changesTo(two, { ...two, endpointing_ms: 500 })).toEqual({ endpointing_ms: 500, endpointing_max_ms: 900 });
+  expect(changesTo(two, {})).toEqual({ endpointing_ms: null, endpointing_max_ms: null });
 });
 
-test("one wait means that one for all, and both go back", () => {
-  const asked = new Asked(FACE);
-  asked.ready({ endpointing_ms: 0, endpointing_max_ms: 0 }); // push to talk
-  expect(asked.change({ ...FACE, endpointing_ms: 500 })).toEqual({ endpointing_ms: 500, endpointing_max_ms: 0 });
-  expect(asked.change(FACE)).toEqual({ endpointing_ms: 300, endpointing_max_ms: 1500 });
-});
-
-test("what was refused is told anew, all of it", () => {
-  const asked = new Asked(FACE);
-  asked.change({ ...FACE, agent: "nobody", voice: "anna" });
-  asked.refused({ ...FACE, agent: "default", voice: "" });
-  expect(asked.change({ ...FACE, agent: "guide", voice: "anna" })).toEqual({ agent: "guide", voice: "anna" });
-  asked.taken();
-  asked.refused({ ...FACE, agent: "default", voice: "" }); // that was something else
-  expect(asked.change({ ...FACE, agent: "guide", voice: "ben" })).toEqual({ voice: "ben" });
-});
-
-test("what was refused is not asked for again as it is, and there is nothing to tell where all is as before", () => {
-  const asked = new Asked(FACE);
-  asked.change({ ...FACE, agent: "nobody" });
-  asked.refused({ ...FACE, agent: "default" });
-  expect(asked.change({ ...FACE, agent: "nobody" })).toBeNull();
-  expect(asked.change(FACE)).toEqual({});
-  expect(asked.change({ ...FACE, agent: "nobody" })).toEqual({ agent: "nobody" });
+test("the waits of push to talk are left alone", () => {
+  const wished = { agent: "cook", endpointing_ms: 500 };
+  expect(changesTo({ endpointing_ms: 0 }, wished, true)).toEqual({ agent: "cook" });
 });

@@ -32,8 +32,9 @@ export async function dial(
   world: World,
   signal: AbortSignal,
 ): Promise<Socket> {
+  const { audio_end_ms, ...resume } = session ?? {};
   const query: Record<string, OptionValue | undefined> =
-    session === null ? { ...to.wishes.query, conversation: to.conversation } : { ...session };
+    session === null ? { ...to.wishes.query, conversation: to.conversation } : resume;
   query.refuse = "socket";
   const protocols = [SUBPROTOCOL];
   const token = await to.token().catch((cause) => {

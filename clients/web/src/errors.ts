@@ -1,6 +1,6 @@
 /** What can go wrong, each with a sentence that tells a person what to do. */
 
-import type { Settings } from "./settings.js";
+import type { Changes } from "./settings.js";
 
 /**
  * Why something failed. Beside these, every code of the server's errors (`docs/protocol.md`) may come, such as
@@ -80,7 +80,7 @@ export class VoiceError extends Error {
   /** When trying again may help, in ms; null where nobody said. */
   readonly retryAfterMs: number | null;
   /** Settings that the server did not put in force, all those of one `configure`; null where it is of something else. */
-  readonly refused: Settings | null;
+  readonly refused: Changes | null;
   /** Whether the conversation is over. */
   fatal: boolean;
 
@@ -90,7 +90,7 @@ export class VoiceError extends Error {
   constructor(
     code: ErrorCode,
     detail = "",
-    options: { cause?: unknown; retryAfterMs?: number | null; refused?: Settings | null; fatal?: boolean } = {},
+    options: { cause?: unknown; retryAfterMs?: number | null; refused?: Changes | null; fatal?: boolean } = {},
   ) {
     super(SENTENCES[code] ?? (detail || code), { cause: options.cause });
     this.code = code;

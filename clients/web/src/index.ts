@@ -50,6 +50,6 @@ export {
 export { type MicrophoneOptions, type MicrophoneState, microphones } from "./microphone.js";
 export type { Phase } from "./phase.js";
 export type { Audio, Tool } from "./protocol.js";
-export type { Session, Settings, Upkeep, VoiceClientOptions } from "./settings.js";
+export type { Changes, Session, Settings, Upkeep, VoiceClientOptions } from "./settings.js";
 export type { SpeakerState } from "./speaker.js";
 export { VoiceClient } from "./voice-client.js";

@@ -7,7 +7,7 @@ import type { Ready, ServerEvent } from "./events.js";
 import { Heartbeat } from "./heartbeat.js";
 import { Outgoing } from "./outgoing.js";
 import { type Audio, afterClose, backoffMs, buildUrl, type Command, encodeCommand, Incoming } from "./protocol.js";
-import { type Session, type Settings, UPKEEP, type Upkeep } from "./settings.js";
+import { type Changes, type Session, UPKEEP, type Upkeep } from "./settings.js";
 import type { Wishes } from "./wishes.js";
 import type { World } from "./world.js";
 
@@ -145,7 +145,7 @@ export class Link {
    *
    * @throws {VoiceError} `not_connected`: too many changes wait.
    */
-  configure(changes: Settings): void {
+  configure(changes: Changes): void {
     const command = this.#wishes.ask(changes);
     if (command === null) throw new VoiceError("not_connected", "too many changes wait");
     if (this.up) this.send(command);

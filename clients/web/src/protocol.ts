@@ -47,7 +47,7 @@ export interface Tool {
 
 /** What a client can say beside audio. */
 export type Command =
-  | ({ type: "configure"; instructions?: string; tools?: Tool[] } & Record<string, unknown>)
+  | ({ type: "configure" } & Record<string, unknown>)
   | { type: "text"; text: string }
   | { type: "speak"; text: string; flush?: boolean }
   | { type: "flush"; id?: string | number }

@@ -35,11 +35,16 @@ export interface Settings {
   tools?: Tool[];
 }
 
+/** Settings that are to be others; null brings back what the server chooses. */
+export type Changes = { [Name in keyof Settings]: Settings[Name] | null };
+
 /** What a page that is loaded anew needs to go on with a conversation. It can be kept as JSON. */
 export interface Session extends Received {
   conversation: string;
   /** Good for one return, within 120 s of the loss of the connection by default. */
   resume: string;
+  /** How long `audio_reply` is, where all of it had arrived: the server will not say again that this was the end. */
+  audio_end_ms?: number;
 }
 
 /** How a connection is kept up. */

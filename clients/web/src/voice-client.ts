@@ -3,13 +3,13 @@
 import { Capture } from "./capture.js";
 import { type ClientState, type Stats, TypedEventTarget, type VoiceClientEventMap } from "./client-events.js";
 import { VoiceError } from "./errors.js";
-import type { Ready, ServerEvent } from "./events.js";
+import type { AudioEnd, Ready, ServerEvent } from "./events.js";
 import { Lifetime } from "./lifetime.js";
 import type { Link } from "./link.js";
 import type { MicrophoneOptions } from "./microphone.js";
 import { type LocalEvent, type Phase, PhaseTracker } from "./phase.js";
 import type { Audio } from "./protocol.js";
-import type { Session, Settings, VoiceClientOptions } from "./settings.js";
+import type { Changes, Session, Settings, VoiceClientOptions } from "./settings.js";
 import { Speaker, type SpeakerState } from "./speaker.js";
 import { Wishes } from "./wishes.js";
 
@@ -34,12 +34,14 @@ export class VoiceClient extends TypedEventTarget {
   #presses = 0; // of the key
   #microphoneAgeMs = 0;
   #isSilent = false; // the speaker could not be opened, and it was said
+  #audioEnd: AudioEnd | null; // the last
 
   /** Say where the server is and what is wanted; nothing is opened yet. */
   constructor(options: VoiceClientOptions = {}) {
     super();
     this.#pushToTalk = options.pushToTalk ?? false;
     this.#wishes = new Wishes(options.settings, this.#pushToTalk);
+    this.#audioEnd = audioEndOf(options.session);
     this.#lifetime = new Lifetime(options, this.#wishes, {
       begun: (ready) => this.#begun(ready),
       entered: (state, previous) => this.#entered(state, previous),
@@ -90,7 +92,14 @@ export class VoiceClient extends TypedEventTarget {
     const { session } = this.#lifetime;
     if (session === null || this.playing === 0 || session.audio_reply !== this.playing) return session;
     // What has arrived but was not heard goes with this page.
-    return { ...session, audio_ms: Math.round(this.playedMs(this.playing) ?? 0) };
+    const left = { ...session, audio_ms: Math.round(this.playedMs(this.playing) ?? 0) };
+    const end = this.#audioEnd;
+    return end?.reply === this.playing ? { ...left, audio_end_ms: end.duration_ms } : left;
+  }
+
+  /** The settings that this client has asked for, in force or not answered yet; but those that were refused. */
+  get wanted(): Settings {
+    return this.#wishes.settings;
   }
 
   /** The settings in force, as the server says; empty before the first connection. */
@@ -269,13 +278,14 @@ export class VoiceClient extends TypedEventTarget {
   }
 
   /**
-   * Change settings from here on. Before `connect`, they are those it begins with.
+   * Change settings from here on; null brings back what the server chooses. Before `connect`, they are those it begins
+   * with.
    *
    * The server makes all changes of one call and answers with `configured`, or none of them: then an `error` event
    * says why, and has them in `refused`, and they are forgotten. Those that a lost connection swallowed are asked for
    * again.
    */
-  configure(changes: Settings): void {
+  configure(changes: Changes): void {
     const { link, session } = this.#lifetime;
     if (link !== null) link.configure(changes);
     else if (session === null) this.#wishes.keep(changes);
@@ -349,6 +359,8 @@ export class VoiceClient extends TypedEventTarget {
     if (event.type === "turn.end") this.#turnIsOpen = false;
     if (event.type === "audio.start" && !this.#isSilent) this.#openSpeaker();
     this.#speaker.take(event);
+    if (event.type === "audio.end") this.#audioEnd = event;
+    if (event.type === "audio" && isLast(event, this.#audioEnd)) this.#speaker.take(this.#audioEnd);
     this.#emit(event.type, event as never);
     if (event.type !== "audio") this.#advance(event);
   }
@@ -398,4 +410,15 @@ export class VoiceClient extends TypedEventTarget {
       look();
     });
   }
+}
+
+/** What was told of the end of the audio that a session goes on with. */
+function audioEndOf(session: Session | null | undefined): AudioEnd | null {
+  const { audio_reply: reply, audio_end_ms: duration_ms } = session ?? {};
+  return reply === undefined || duration_ms === undefined ? null : { type: "audio.end", seq: 0, reply, duration_ms };
+}
+
+/** Whether audio reaches the end of its reply: told already, where it comes again for a page that was loaded anew. */
+function isLast({ reply, pcm, sample_rate, start_ms }: Audio, end: AudioEnd | null): end is AudioEnd {
+  return end?.reply === reply && start_ms + (pcm.length * 500) / sample_rate > end.duration_ms - 1;
 }

@@ -1,18 +1,17 @@
 /** What a conversation is to be like: what is in force, and what was asked for and not answered yet. Pure. */
 
 import type { Command } from "./protocol.js";
-import type { Settings } from "./settings.js";
+import type { Changes, Settings } from "./settings.js";
 
-/** The silences that end a turn. */
-export type Waits = Required<Pick<Settings, "endpointing_ms" | "endpointing_max_ms">>;
+/** The silences that end a turn; null for those that the server chooses. */
+export type Waits = Required<Pick<Changes, "endpointing_ms" | "endpointing_max_ms">>;
 
 interface Wanted {
   settings: Settings;
   waits: Waits;
 }
 
-const DEFAULT_WAITS: Waits = { endpointing_ms: 300, endpointing_max_ms: 1500 };
-/* docs/protocol.md */
+const SERVERS_CHOICE: Wanted = { settings: {}, waits: { endpointing_ms: null, endpointing_max_ms: null } };
 const MAX_ASKED = 100;
 
 /**
@@ -22,12 +21,12 @@ const MAX_ASKED = 100;
  */
 export class Wishes {
   #kept: Wanted;
-  #asked = new Map<string, Settings>(); // by the id of its `configure`
+  #asked = new Map<string, Changes>(); // by the id of its `configure`
   #count = 0;
 
   /** @param pushToTalk only `finalize` ends a turn; the waits of `settings` are for when it is switched off. */
   constructor(settings: Settings = {}, pushToTalk = false) {
-    this.#kept = after({ settings: {}, waits: DEFAULT_WAITS }, settings);
+    this.#kept = after(SERVERS_CHOICE, settings);
     if (pushToTalk) this.keep({ endpointing_ms: 0 });
   }
 
@@ -48,22 +47,22 @@ export class Wishes {
   }
 
   /** Want changes from the next conversation on. */
-  keep(changes: Settings): void {
+  keep(changes: Changes): void {
     this.#kept = after(this.#kept, changes);
   }
 
   /** Want changes in the conversation that is under way; null where too many have no answer. */
-  ask(changes: Settings): Command | null {
+  ask(changes: Changes): Command | null {
     if (this.#asked.size === MAX_ASKED) return null;
     const id = this.#nextId();
-    this.#asked.set(id, defined(changes));
+    this.#asked.set(id, without(undefined, changes));
     return configure(id, changes);
   }
 
   /** A new conversation stands, as `query` asked for it: what no address can hold is yet to be asked for. */
   begun(): void {
     const { instructions, tools } = this.#kept.settings;
-    const rest = defined({ instructions, tools });
+    const rest = without(undefined, { instructions, tools }) as Settings;
     if (Object.keys(rest).length === 0) return;
     this.#kept = { ...this.#kept, settings: this.query };
     this.#asked = new Map([[this.#nextId(), rest], ...this.#asked]);
@@ -81,7 +80,7 @@ export class Wishes {
   }
 
   /** The server made none of the changes of this id. Return them; null for an id that is not of ours. */
-  refused(id: string | number | null): Settings | null {
+  refused(id: string | number | null): Changes | null {
     return this.#take(id);
   }
 
@@ -89,7 +88,7 @@ export class Wishes {
     return [...this.#asked.values()].reduce(after, this.#kept);
   }
 
-  #take(id: string | number | null): Settings | null {
+  #take(id: string | number | null): Changes | null {
     const changes = this.#asked.get(id as string) ?? null;
     this.#asked.delete(id as string);
     return changes;
@@ -100,26 +99,30 @@ export class Wishes {
   }
 }
 
-function configure(id: string, changes: Settings): Command {
+function configure(id: string, changes: Changes): Command {
   return { type: "configure", id, ...changes };
 }
 
-function after({ settings, waits }: Wanted, changes: Settings): Wanted {
+function after({ settings, waits }: Wanted, changes: Changes): Wanted {
   const { endpointing_ms, endpointing_max_ms } = changes;
-  const next = { ...settings, ...defined(changes) };
-  // By the server's rule, who names one wait means that one.
+  const next: Changes = { ...settings, ...without(undefined, changes) };
+  // By the server's rule, who names one wait means that one, and who takes it back takes both.
   const isOne = endpointing_ms !== undefined && endpointing_max_ms === undefined;
   if (isOne) delete next.endpointing_max_ms;
-  if (endpointing_ms === 0) return { settings: next, waits };
+  const wanted = without(null, next) as Settings;
+  if (endpointing_ms === 0 || (endpointing_ms === undefined && endpointing_max_ms === undefined)) {
+    return { settings: wanted, waits };
+  }
+  const longest = isOne ? (endpointing_ms === null ? null : 0) : endpointing_max_ms;
   return {
-    settings: next,
+    settings: wanted,
     waits: {
-      endpointing_ms: endpointing_ms ?? waits.endpointing_ms,
-      endpointing_max_ms: isOne ? 0 : (endpointing_max_ms ?? waits.endpointing_max_ms),
+      endpointing_ms: endpointing_ms === undefined ? waits.endpointing_ms : endpointing_ms,
+      endpointing_max_ms: longest === undefined ? waits.endpointing_max_ms : longest,
     },
   };
 }
 
-function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+function without<T extends object>(nothing: null | undefined, values: T): T {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== nothing)) as T;
 }

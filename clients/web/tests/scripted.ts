@@ -5,7 +5,7 @@ import type { VoiceError } from "../src/errors.js";
 import type { ServerEvent } from "../src/events.js";
 import type { Hooks } from "../src/link.js";
 import type { Audio } from "../src/protocol.js";
-import type { Settings } from "../src/settings.js";
+import type { Changes } from "../src/settings.js";
 import type { World } from "../src/world.js";
 
 /** One connection, as the server's end sees it. */
@@ -134,7 +134,7 @@ export class ScriptedWorld implements World {
 export class Told implements Hooks {
   readonly events: (ServerEvent | Audio)[] = [];
   readonly troubles: string[] = [];
-  readonly refusals: Settings[] = [];
+  readonly refusals: Changes[] = [];
   downs = 0;
   ends: (string | null)[] = [];
 

@@ -428,9 +428,9 @@ test("what push to talk replaces is what was set last, else the server's default
   client.configure({ endpointing_max_ms: 2000 });
   client.setPushToTalk(true);
   client.setPushToTalk(false);
-  expect(socket.commands.filter(({ endpointing_ms }) => endpointing_ms)).toEqual([
-    { type: "configure", endpointing_ms: 300, endpointing_max_ms: 1500 },
-    { type: "configure", endpointing_ms: 300, endpointing_max_ms: 2000 },
+  expect(socket.commands.filter(({ endpointing_ms }) => endpointing_ms === null)).toEqual([
+    { type: "configure", endpointing_ms: null, endpointing_max_ms: null },
+    { type: "configure", endpointing_ms: null, endpointing_max_ms: 2000 },
   ]);
 });
 

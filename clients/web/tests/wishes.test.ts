@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import type { Settings } from "../src/settings.js";
+import type { Changes, Settings } from "../src/settings.js";
 import { Wishes } from "../src/wishes.js";
 
 /** Ask for changes, and return the id of what asks for them. */
-function ask(wishes: Wishes, changes: Settings): string {
+function ask(wishes: Wishes, changes: Changes): string {
   const command = wishes.ask(changes);
   expect(command).toMatchObject({ type: "configure", ...changes });
   return (command as unknown as { id: string }).id;
@@ -57,13 +57,23 @@ test("who names one wait means that one", () => {
 
 test("push to talk asks for no wait, and remembers those before it", () => {
   expect(new Wishes({}, true).query).toEqual({ endpointing_ms: 0 });
-  expect(new Wishes({}, true).waits).toEqual({ endpointing_ms: 300, endpointing_max_ms: 1500 });
+  expect(new Wishes({}, true).waits).toEqual({ endpointing_ms: null, endpointing_max_ms: null });
   const wishes = new Wishes({ endpointing_max_ms: 900 }, true);
-  expect(wishes.waits).toEqual({ endpointing_ms: 300, endpointing_max_ms: 900 });
+  expect(wishes.waits).toEqual({ endpointing_ms: null, endpointing_max_ms: 900 });
   const id = ask(wishes, { endpointing_max_ms: 2000 });
-  expect(wishes.waits).toEqual({ endpointing_ms: 300, endpointing_max_ms: 2000 });
+  expect(wishes.waits).toEqual({ endpointing_ms: null, endpointing_max_ms: 2000 });
   wishes.refused(id);
-  expect(wishes.waits).toEqual({ endpointing_ms: 300, endpointing_max_ms: 900 });
+  expect(wishes.waits).toEqual({ endpointing_ms: null, endpointing_max_ms: 900 });
+});
+
+test("null brings back what the server chooses", () => {
+  const wishes = new Wishes({ language: "de", endpointing_ms: 200, endpointing_max_ms: 900 });
+  const id = ask(wishes, { language: null, endpointing_ms: null });
+  expect(wishes.settings).toEqual({});
+  expect(wishes.query).toEqual({ language: "de", endpointing_ms: 200, endpointing_max_ms: 900 });
+  wishes.agreed(id);
+  expect(wishes.query).toEqual({});
+  expect(wishes.waits).toEqual({ endpointing_ms: null, endpointing_max_ms: null });
 });
 
 test("undefined is as if it were left out", () => {

@@ -8,7 +8,7 @@ import { Chart } from "./chart.js";
 import { count, milliseconds, uptime } from "./format.js";
 import { quantile, total } from "./histogram.js";
 import { parseMetrics } from "./prometheus.js";
-import { History, read, sum } from "./reading.js";
+import { History, narrowest, read, sum } from "./reading.js";
 import { engineRows, faultRows, LATELY_S, stageRows } from "./tables.js";
 
 const EVERY_MS = 2000;
@@ -90,7 +90,8 @@ function show(engines: Engines): void {
   text("connections", count(now.connections));
   text("conversations", `${count(now.conversations, "conversation")} in memory`);
   text("room", count(now.room));
-  text("room-of", `${count(now.capacity, "conversation")} at most`);
+  const limit = narrowest(engines, now.room);
+  text("room-of", limit === "" ? `of ${count(now.capacity, "conversation")}` : `limited by ${limit}`);
   const { total: whole } = now.stages;
   text("first-sound", milliseconds(quantile(whole, 0.5)));
   text(
@@ -101,6 +102,9 @@ function show(engines: Engines): void {
   );
   const errors = history.lately((reading) => sum(reading.errors), LATELY_S);
   text("errors-lately", count(errors));
+  const span = history.spanS < LATELY_S ? "since opened" : "last 15 min"; // of what was before, only the sum is known
+  text("errors-span", `Errors, ${span}`);
+  text("faults-span", span[0]?.toUpperCase() + span.slice(1));
   text("errors-ever", `${count(sum(now.errors))} since the server started`);
   byId("errors-lately")
     .closest(".tile")

@@ -1,5 +1,6 @@
 /** What the metrics say at one time, and over time. Pure. */
 
+import type { Engines } from "../shared/server.js";
 import { type Histogram, histogram, quantile, since } from "./histogram.js";
 import type { Sample } from "./prometheus.js";
 
@@ -73,8 +74,14 @@ export function sum(counts: Counts): number {
   return Object.values(counts).reduce((all, count) => all + count, 0);
 }
 
-const MAX_READINGS = 450;
-/* A quarter of an hour at one each 2 s. */
+/** The engine that leaves no more room than this; empty where it is the server's own limit. */
+export function narrowest(engines: Engines, room: number): string {
+  const chosen = Object.values(engines).flatMap((of) => of.filter((engine) => engine.chosen));
+  return chosen.find((engine) => engine.room === room)?.name ?? "";
+}
+
+const MAX_READINGS = 460;
+/* A quarter of an hour, and a little more, at one each 2 s. */
 
 /** The readings of the last while. */
 export class History {
@@ -87,6 +94,11 @@ export class History {
 
   get last(): Reading | undefined {
     return this.readings.at(-1);
+  }
+
+  /** How long it has been looked at, in seconds. */
+  get spanS(): number {
+    return (this.last?.at ?? 0) - (this.readings[0]?.at ?? 0);
   }
 
   /** The latest that is at least so old, or the oldest. */

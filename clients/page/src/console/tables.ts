@@ -84,11 +84,11 @@ export function engineRows(engines: Engines, reading: Reading): HTMLTableRowElem
       h("td", {}, engine.name, engine.chosen && h("span", { className: "why" }, ` · ${engine.why || "chosen"}`)),
       ...numbers(kind, engine, reading).map((value) => h("td", { className: "number" }, value)),
     ]);
-    const waiting = h("td", { colSpan: 6 }, `not loaded: ${others.join(", ")}`);
-    return [...rows, ...(others.length > 0 ? [[waiting]] : [])].map((cells, n) =>
+    const waiting = [h("td", {}, "not loaded"), h("td", { colSpan: 5 }, others.join(", "))];
+    return [...rows, ...(others.length > 0 ? [waiting] : [])].map((cells, n) =>
       h(
         "tr",
-        { className: n === 0 ? "" : cells.length === 1 ? "is-same is-idle" : "is-same" },
+        { className: n === 0 ? "" : cells === waiting ? "is-same is-idle" : "is-same" },
         h(
           "th",
           { scope: "row" },

@@ -15,6 +15,8 @@ export interface Preferences {
   microphone: string;
   speaker: string;
   pushToTalk: boolean;
+  /** Whether the dial is a face. */
+  face: boolean;
 }
 
 export const NO_PREFERENCES: Preferences = {
@@ -27,6 +29,7 @@ export const NO_PREFERENCES: Preferences = {
   microphone: "",
   speaker: "",
   pushToTalk: false,
+  face: false,
 };
 
 /** The choices that are the server's to know. */
@@ -63,12 +66,27 @@ export function possible(
 /** What a conversation is to begin with. */
 export function settingsOf(preferences: Preferences): Settings {
   const chosen = SERVER_CHOICES.filter((name) => preferences[name] !== "");
-  return { words: true, ...Object.fromEntries(chosen.map((name) => [name, preferences[name]])) };
+  return {
+    words: true,
+    visemes: preferences.face,
+    ...Object.fromEntries(chosen.map((name) => [name, preferences[name]])),
+  };
 }
 
 /** What one choice changes: voices are an engine's own, so another engine has its own voice. */
 export function choiceOf(name: ServerChoice, value: string): Partial<Record<ServerChoice, string>> {
   return name === "tts" ? { tts: value, voice: "" } : { [name]: value };
+}
+
+/** Choices of which the server did none: it goes on with what is in force, which may be its own choice. */
+export function choicesAsBefore(
+  refused: object,
+  inForce: Readonly<Record<string, unknown>>,
+  defaults: Readonly<Record<string, unknown>>,
+): Partial<Record<ServerChoice, string>> {
+  const names = SERVER_CHOICES.filter((name) => name in refused);
+  const chosen = (name: ServerChoice) => (inForce[name] === defaults[name] ? "" : String(inForce[name] ?? ""));
+  return Object.fromEntries(names.map((name) => [name, chosen(name)]));
 }
 
 /** What to tell a conversation that is under way; an empty choice is the server's own again. */

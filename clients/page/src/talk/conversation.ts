@@ -12,6 +12,7 @@ export interface Turn {
   /** What may. */
   tentative: string;
   settled: boolean;
+  typed: boolean;
 }
 
 /** What the agent said. */
@@ -22,8 +23,8 @@ export interface Reply {
   text: string;
   /** How much of `text` the user heard, once that is known. */
   heardLength: number | null;
-  /** As of `reply.end`; empty before. */
-  cause: string;
+  /** The cause of `reply.end`, where `interrupted` is `spoken_over` or `typed_over`; empty before. */
+  ending: string;
   /** When its words sound; not kept once it was heard. */
   words: Word[];
   /** Where the time went until it was heard. */
@@ -84,7 +85,7 @@ export class Conversation {
       }
       case "turn.end": {
         const turn = this.#turn(event.turn);
-        Object.assign(turn, { stable: event.text, tentative: "", settled: true });
+        Object.assign(turn, { stable: event.text, tentative: "", settled: true, typed: event.cause === "text" });
         return event.text === "" ? this.#drop(turn) : this.#put(turn);
       }
       case "reply.start": {
@@ -103,7 +104,9 @@ export class Conversation {
       case "reply.end": {
         const reply = this.#reply(event.reply);
         const text = event.text || reply.text;
-        Object.assign(reply, { text, cause: event.cause, heardLength: heardLength(text, event.heard, event.cause) });
+        reply.text = text;
+        reply.heardLength = heardLength(text, event.heard, event.cause);
+        reply.ending = event.cause === "interrupted" ? this.#interruption() : event.cause;
         return text === "" ? this.#drop(reply) : this.#put(reply);
       }
       default:
@@ -130,6 +133,12 @@ export class Conversation {
     return changes;
   }
 
+  /** What cut a reply off just now: the turn that did so is the latest, and one that is spoken is not over yet. */
+  #interruption(): string {
+    const latest = this.items.findLast((item) => item.kind === "turn");
+    return latest?.typed ? "typed_over" : "spoken_over";
+  }
+
   /** Numbers begin anew. */
   #begin(): void {
     this.#turns.clear();
@@ -139,7 +148,7 @@ export class Conversation {
   #turn(number: number): Turn {
     let turn = this.#turns.get(number);
     if (turn === undefined) {
-      turn = { kind: "turn", number, stable: "", tentative: "", settled: false };
+      turn = { kind: "turn", number, stable: "", tentative: "", settled: false, typed: false };
       this.#turns.set(number, turn);
     }
     return turn;
@@ -148,7 +157,7 @@ export class Conversation {
   #reply(number: number): Reply {
     let reply = this.#replies.get(number);
     if (reply === undefined) {
-      reply = { kind: "reply", number, turn: null, text: "", heardLength: null, cause: "", words: [], stages: [] };
+      reply = { kind: "reply", number, turn: null, text: "", heardLength: null, ending: "", words: [], stages: [] };
       this.#replies.set(number, reply);
     }
     return reply;

@@ -1,10 +1,11 @@
 /** The big button: whether the microphone is on, whose turn it is, and how loud it is. */
 
-import type { MicrophoneState, Phase } from "@voicesrv/web";
+import type { ClientState, MicrophoneState, Phase } from "@voicesrv/web";
 import { byId } from "../shared/dom.js";
 
 /** What the dial shows. */
 export interface DialState {
+  connection: ClientState;
   phase: Phase;
   microphone: MicrophoneState;
   muted: boolean;
@@ -24,9 +25,11 @@ export interface DialActions {
 }
 
 /** What the page says below the dial. Pure. */
-export function phaseText({ phase, microphone, muted, pushToTalk, held, sounding }: DialState): string {
+export function phaseText({ connection, phase, microphone, muted, pushToTalk, held, sounding }: DialState): string {
   if (microphone === "starting") return "Waiting for the microphone…";
   if (microphone === "lost") return "The microphone is gone";
+  if (connection === "connecting") return "Connecting…";
+  if (connection === "reconnecting") return "Reconnecting…";
   if (pushToTalk && held) return "Listening while you hold";
   if (phase === "hearing") return "Hearing you…";
   if (phase === "thinking") return "Thinking…";
@@ -40,6 +43,12 @@ export function phaseText({ phase, microphone, muted, pushToTalk, held, sounding
 export function dialLabel({ microphone, pushToTalk, held }: DialState): string {
   if (pushToTalk) return held ? "Let go to end your turn" : "Hold to talk";
   return microphone === "off" ? "Start talking" : "Stop the microphone";
+}
+
+/** What is drawn on the dial: `bars` while what is said is heard. Pure. */
+export function dialIcon({ microphone, muted, pushToTalk, held }: DialState): "microphone" | "muted" | "bars" {
+  if (microphone !== "on" || (pushToTalk && !held)) return "microphone";
+  return muted && !pushToTalk ? "muted" : "bars";
 }
 
 /** The button itself, its ring and the line below. */
@@ -91,14 +100,17 @@ export class DialView {
 
   show(state: DialState): void {
     this.#pushToTalk = state.pushToTalk;
-    const isOn = state.microphone === "on" && !(state.pushToTalk && !state.held);
-    this.#button.classList.toggle("is-on", isOn || state.sounding);
+    const icon = dialIcon(state);
+    this.#button.dataset.icon = icon;
+    this.#button.classList.toggle("is-on", icon === "bars" || state.sounding);
+    this.#button.classList.toggle("is-waiting", state.microphone === "starting" || state.connection === "connecting");
     this.#button.classList.toggle("is-held", state.held);
-    this.#label.textContent = dialLabel(state);
+    this.#label.textContent = this.#button.title = dialLabel(state);
     this.#text.textContent = phaseText(state);
     this.#mute.hidden = state.microphone === "off" || state.pushToTalk;
     this.#mute.setAttribute("aria-pressed", String(state.muted));
     this.#hush.hidden = !state.sounding && state.phase !== "thinking";
+    this.#mute.title = state.muted ? "Unmute" : "Mute";
     document.body.dataset.phase = state.phase;
   }
 

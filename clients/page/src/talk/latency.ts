@@ -4,7 +4,9 @@ import type { Latency } from "@voicesrv/web";
 
 /** One bar of a waterfall. */
 export interface Stage {
-  name: string;
+  /** What comes at its end: the end of the turn, its final transcript, the reply's first token, its first sound here,
+   * its first sound at the ear. */
+  ends: "turn" | "transcript" | "token" | "sound" | "played";
   /** From the user's last speech, or from sending what was typed. */
   startMs: number;
   endMs: number;
@@ -20,10 +22,10 @@ export interface Stage {
  */
 export function spokenStages(latency: Latency, playedAfterMs: number): Stage[] {
   const { endpoint_ms, stt_ms, llm_first_ms, total_ms } = latency;
-  const ends = [endpoint_ms, endpoint_ms + stt_ms, endpoint_ms + stt_ms + llm_first_ms, total_ms];
+  const at = [endpoint_ms, endpoint_ms + stt_ms, endpoint_ms + stt_ms + llm_first_ms, total_ms];
   return [
-    ...chain(["End of turn", "Final transcript", "First token", "First sound"], ends, total_ms),
-    { name: "First sound played", startMs: total_ms, endMs: total_ms + Math.max(0, Math.round(playedAfterMs)) },
+    ...chain(["turn", "transcript", "token", "sound"], at, total_ms),
+    { ends: "played", startMs: total_ms, endMs: total_ms + Math.max(0, Math.round(playedAfterMs)) },
   ];
 }
 
@@ -37,16 +39,16 @@ export interface Arrivals {
 
 /** The stages of a typed turn, of which the server measures nothing. */
 export function typedStages({ sent, firstText, firstAudio, played }: Arrivals): Stage[] {
-  const ends = [firstText, firstAudio, played].map((at) => Math.round(at - sent));
-  return chain(["First token", "First sound", "First sound played"], ends, Math.round(played - sent));
+  const at = [firstText, firstAudio, played].map((each) => Math.round(each - sent));
+  return chain(["token", "sound", "played"], at, Math.round(played - sent));
 }
 
 /** Stages one after another: each begins where the one before ends. */
-function chain(names: string[], ends: number[], lastMs: number): Stage[] {
+function chain(names: Stage["ends"][], at: number[], lastMs: number): Stage[] {
   let startMs = 0;
-  return names.map((name, n) => {
-    const endMs = Math.min(lastMs, Math.max(startMs, ends[n] ?? startMs));
-    const stage = { name, startMs, endMs };
+  return names.map((ends, n) => {
+    const endMs = Math.min(lastMs, Math.max(startMs, at[n] ?? startMs));
+    const stage = { ends, startMs, endMs };
     startMs = endMs;
     return stage;
   });

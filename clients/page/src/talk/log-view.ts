@@ -74,7 +74,7 @@ function showTurn(element: HTMLElement, turn: Turn): void {
 }
 
 function showReply(element: HTMLElement, reply: Reply): void {
-  const { text, heardLength, cause } = reply;
+  const { text, heardLength } = reply;
   let said = element.querySelector<HTMLElement>(".said");
   if (said === null) {
     said = h("p", { className: "said" });
@@ -96,12 +96,21 @@ function showReply(element: HTMLElement, reply: Reply): void {
   }
   said.hidden = text === "";
   element.querySelector(".aside")?.remove();
-  if (CAUSES[cause]) said.after(h("p", { className: "aside" }, CAUSES[cause]));
+  const ending = endingText(reply);
+  if (ending !== "") said.after(h("p", { className: "aside" }, ending));
   if (reply.stages.length > 0 && element.querySelector(".timing") === null) element.append(timingView(reply.stages));
 }
 
-const CAUSES: Record<string, string> = {
-  interrupted: "You spoke over it.",
+/** What became of a reply that was not heard to its end; empty for the others. Pure. */
+export function endingText({ text, heardLength, ending }: Reply): string {
+  const wasHeard = heardLength !== null && heardLength >= text.length;
+  return wasHeard && ending !== "failed" ? "" : (ENDINGS[ending] ?? "");
+}
+
+const ENDINGS: Record<string, string> = {
+  spoken_over: "Talked over.",
+  typed_over: "Cut off by the next message.",
   cancelled: "Stopped.",
   failed: "It could not be finished.",
 };
+/* Not "you": a conversation may have others in it. */

@@ -8,6 +8,7 @@ import { lasting, ofTab } from "../shared/storage.js";
 import { advise, type Problem, type Remedy, sharingAdvice } from "./advice.js";
 import {
   choiceOf,
+  choicesAsBefore,
   type Preferences,
   possible,
   readPreferences,
@@ -16,10 +17,11 @@ import {
   settingsFor,
 } from "./choices.js";
 import { DialView } from "./dial-view.js";
+import { EntryView } from "./entry-view.js";
+import { FaceView } from "./face-view.js";
 import { LogView } from "./log-view.js";
 import { Loudness } from "./loudness.js";
 import { NoticesView } from "./notices-view.js";
-import { Outbox } from "./outbox.js";
 import { forget, save, takeSaved } from "./saved.js";
 import { SettingsView } from "./settings-view.js";
 import { SpokenWords } from "./spoken.js";
@@ -33,12 +35,8 @@ const STATES = {
   reconnecting: "Reconnecting…",
 };
 
-const REFUSALS = ["overloaded", "bad_parameter", "not_found"];
-/* What the server answers to a choice that it cannot carry out. */
-
 const root = new URL("./", document.baseURI);
 const server = new Server(root, storedKey);
-const awaited: Partial<Record<ServerChoice, string>>[] = []; // what was before each choice that it has not answered yet
 let info: Info | null = null;
 let engines: Engines | null = null;
 let explained: boolean | null = null; // what was said of sharing: as one who joined, or as one who may
@@ -47,7 +45,7 @@ let preferences: Preferences = readPreferences(parsed(lasting.get(PREFERENCES)))
 // --- what is shown ------------------------------------------------------------------------------
 
 const log = new LogView(byId("log"), byId("items"));
-const notices = new NoticesView(byId("notices"), remedy);
+const notices = new NoticesView(byId("notices"), byId("dial"), remedy);
 const spoken = new SpokenWords(() => {
   const { client, conversation } = talk;
   const reply = conversation.reply(client.playing);
@@ -66,15 +64,20 @@ const settings = new SettingsView({
   },
   useSpeaker: (deviceId) => {
     remember({ speaker: deviceId });
-    void useSpeaker();
+    void talk.useSpeaker();
   },
   setPushToTalk: (on) => {
     remember({ pushToTalk: on });
     talk.client.setPushToTalk(on);
     moved();
   },
+  setFace: (on) => {
+    remember({ face: on });
+    talk.client.configure({ visemes: on });
+    moved();
+  },
   opened: () => {
-    settings.show(preferences, info, engines);
+    showSettings();
     void settings.showDevices(preferences);
     void learn();
   },
@@ -97,15 +100,17 @@ const talk = new Talk(
       notices.settle(subject);
       if (subject === "connection") explainSharing();
     },
-    configured: () => {
-      if (awaited.shift() !== undefined) notices.settle("answer");
+    refused: (changes) => {
+      remember(choicesAsBefore(changes, talk.client.settings, info?.defaults ?? {}));
+      showSettings();
     },
-    settled: (speaker, text) => {
-      byId("announcer").textContent = `${speaker}: ${text}`;
+    announce: (text) => {
+      byId("announcer").textContent = text;
     },
   },
   joining,
 );
+const face = new FaceView();
 const loudness = new Loudness((level) => {
   dial.level = level;
 });
@@ -113,7 +118,9 @@ const loudness = new Loudness((level) => {
 function moved(): void {
   const { client } = talk;
   const { state, phase, playing, microphone, muted, pushToTalk } = client;
-  dial.show({ phase, microphone: microphone.state, muted, pushToTalk, held: talk.held, sounding: playing !== 0 });
+  const sounding = playing !== 0 && state !== "idle";
+  dial.show({ connection: state, phase, microphone: microphone.state, muted, pushToTalk, held: talk.held, sounding });
+  face.show(preferences.face ? client : null);
   if (microphone.state !== "on" || muted) loudness.microphone(0);
   loudness.output = playing === 0 ? null : client.output;
   if (playing !== 0) spoken.follow();
@@ -130,10 +137,9 @@ function failed(problem: Problem): void {
   const keyIsToken = key === undefined ? null : Server.isToken(key);
   const hasChosen = SERVER_CHOICES.some((name) => preferences[name] !== "");
   const advice = advise(problem, { keyIsToken, hasChosen });
-  if (problem.connection === "connected" && REFUSALS.includes(problem.code)) takeBack();
   if (advice === null) return;
-  notices.show(advice);
-  if (problem.code !== "unauthorized") return;
+  const isNews = notices.show(advice);
+  if (problem.code !== "unauthorized" || (problem.connection === "trying" && !isNews)) return;
   if (keyIsToken) forgetKey(); // it serves once
   keys.open(key === undefined ? "" : advice.text);
 }
@@ -159,7 +165,6 @@ function remedy(remedy: Remedy): void {
 
 function anew(): Promise<void> {
   for (const subject of ["connection", "answer", "sharing"] as const) notices.settle(subject);
-  awaited.length = 0;
   if (joining !== undefined) history.replaceState(null, "", location.pathname);
   joining = undefined;
   forget(ofTab);
@@ -168,19 +173,12 @@ function anew(): Promise<void> {
 
 function choose(name: ServerChoice, value: string): void {
   const change = choiceOf(name, value);
-  const before = Object.fromEntries(Object.keys(change).map((each) => [each, preferences[each as ServerChoice]]));
-  if (talk.client.state === "connected") awaited.push(before);
   remember(change);
   if (info !== null) talk.client.configure(settingsFor(change, info));
-  settings.show(preferences, info, engines);
+  showSettings();
 }
 
-/** The server cannot carry the choice out: it is as before, also for the conversations to come. */
-function takeBack(): void {
-  const before = awaited.shift();
-  if (before === undefined) return;
-  remember(before);
-  if (info !== null) talk.client.configure(settingsFor(before, info));
+function showSettings(): void {
   settings.show(preferences, info, engines);
 }
 
@@ -189,31 +187,17 @@ function remember(change: Partial<Preferences>): void {
   lasting.set(PREFERENCES, JSON.stringify(preferences));
 }
 
-async function useSpeaker(): Promise<void> {
-  // A device that is gone leaves the sound where it is.
-  await talk.client.useSpeaker(preferences.speaker).catch(() => undefined);
-}
-
-const text = byId<HTMLTextAreaElement>("text");
-const outbox = new Outbox();
-const entry = byId<HTMLFormElement>("entry");
-entry.onsubmit = async (event) => {
-  event.preventDefault();
-  const typed = text.value.trim();
-  if (typed === "") return;
-  text.value = "";
-  const unsent = await outbox.send(typed, (each) => talk.type(each));
-  if (unsent.length > 0) text.value = [...unsent, text.value].filter((each) => each !== "").join("\n");
-};
-text.onkeydown = (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  entry.requestSubmit();
-};
+new EntryView(
+  (text) => talk.type(text),
+  () => talk.maxTextBytes,
+);
 
 byId("mute").onclick = () => talk.client.mute(!talk.client.muted);
 byId("hush").onclick = () => talk.client.cancel();
-byId("anew").onclick = () => void anew();
+byId("anew").onclick = () => {
+  void anew();
+  byId("dial").focus(); // the button is of no use now
+};
 byId("share").onclick = () => {
   const link = new URL(`?conversation=${encodeURIComponent(talk.client.conversation)}`, root);
   byId<HTMLInputElement>("sharing-link").value = link.href;
@@ -238,7 +222,7 @@ async function learn(): Promise<boolean> {
     return false;
   }
   preferences = possible(preferences, info, engines, navigator.languages);
-  settings.show(preferences, info, engines);
+  showSettings();
   const { stt, llm, tts } = info.engines;
   byId("engines").textContent =
     `Heard by ${stt ?? "nobody"}, answered by ${llm ?? "nobody"}, spoken by ${tts ?? "nobody"}`;
@@ -246,14 +230,14 @@ async function learn(): Promise<boolean> {
 }
 
 async function learnAndConnect(): Promise<boolean> {
-  return (await learn()) && talk.connect();
+  return (await learn()) && talk.goOn();
 }
 
 function keep(): void {
   const { client, conversation } = talk;
   const { session } = client;
   if (session === null) forget(ofTab);
-  else save(ofTab, { conversation, session, listening: client.microphone.state === "on" });
+  else save(ofTab, { conversation, session, listening: talk.listens });
 }
 
 async function begin(): Promise<void> {
@@ -266,7 +250,8 @@ async function begin(): Promise<void> {
   if (!window.isSecureContext) talk.explainInsecure();
   const goesAhead = await learn();
   if (!goesAhead || !goesOn) return;
-  if ((await talk.connect()) && saved.listening && (await microphoneIsAllowed())) await talk.startMicrophone();
+  if (!(await microphoneIsAllowed())) talk.listens = false; // nobody has pressed anything: no question either
+  await talk.goOn();
 }
 
 /** Whether somebody's link was opened, and nothing pressed yet: who only looks at it is in nobody's conversation. */

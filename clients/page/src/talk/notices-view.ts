@@ -14,21 +14,41 @@ const LABELS: Record<Remedy, string> = {
   reload: "Reload",
 };
 
+/** A notice that stands. */
+interface Shown {
+  advice: Advice;
+  element: HTMLElement;
+  count: HTMLElement;
+  timer: ReturnType<typeof setInterval> | undefined;
+}
+
 /** Shows advice until it is settled, dismissed, or another of its subject comes. */
 export class NoticesView {
   readonly #container: HTMLElement;
+  readonly #home: HTMLElement;
   readonly #apply: (remedy: Remedy) => void;
-  readonly #shown = new Map<Subject, { element: HTMLElement; timer: ReturnType<typeof setInterval> | undefined }>();
+  readonly #shown = new Map<Subject, Shown>();
 
-  /** @param apply what a notice's button does. */
-  constructor(container: HTMLElement, apply: (remedy: Remedy) => void) {
+  /**
+   * @param home where the focus goes that was on a notice.
+   * @param apply what a notice's button does.
+   */
+  constructor(container: HTMLElement, home: HTMLElement, apply: (remedy: Remedy) => void) {
     this.#container = container;
+    this.#home = home;
     this.#apply = apply;
   }
 
-  show(advice: Advice): void {
-    this.settle(advice.subject);
+  /** @returns whether it is news: the same once more, as at each vain try, leaves the notice and its focus alone. */
+  show(advice: Advice): boolean {
     const { subject, tone, text, remedy, retryAfterMs } = advice;
+    const before = this.#shown.get(subject);
+    if (before?.advice.text === text && before.advice.remedy === remedy) {
+      clearInterval(before.timer);
+      before.timer = countdown(before.count, retryAfterMs);
+      return false;
+    }
+    this.settle(subject);
     const count = h("span", { "aria-hidden": "true" });
     const element = h(
       "div",
@@ -43,15 +63,18 @@ export class NoticesView {
         }),
       tone === "trouble" && dismissal(() => this.settle(subject)),
     );
-    this.#shown.set(subject, { element, timer: countdown(count, retryAfterMs) });
+    this.#shown.set(subject, { advice, element, count, timer: countdown(count, retryAfterMs) });
     this.#container.append(element);
+    return true;
   }
 
   /** The subject is well again. */
   settle(subject: Subject): void {
     const shown = this.#shown.get(subject);
-    clearInterval(shown?.timer);
-    shown?.element.remove();
+    if (shown === undefined) return;
+    clearInterval(shown.timer);
+    if (shown.element.contains(document.activeElement)) this.#home.focus();
+    shown.element.remove();
     this.#shown.delete(subject);
   }
 }
@@ -69,6 +92,7 @@ function dismissal(onclick: () => void): HTMLElement {
 
 /** Count the seconds down that are left; for the eye alone, as a voice would count aloud. */
 function countdown(element: HTMLElement, ms: number | null): ReturnType<typeof setInterval> | undefined {
+  element.textContent = "";
   if (ms === null) return undefined;
   const until = performance.now() + ms;
   const show = (): void => {

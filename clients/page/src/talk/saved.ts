@@ -5,7 +5,7 @@ import type { Keeper } from "../shared/storage.js";
 import { Conversation, type Item } from "./conversation.js";
 
 const NAME = "voicesrv.conversation";
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** A conversation as it was when the page went away. */
 export interface Saved {

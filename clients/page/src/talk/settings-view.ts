@@ -11,6 +11,7 @@ export interface SettingsActions {
   useMicrophone(deviceId: string): void;
   useSpeaker(deviceId: string): void;
   setPushToTalk(on: boolean): void;
+  setFace(on: boolean): void;
   /** The sheet was opened: what it shows may be old. */
   opened(): void;
 }
@@ -24,6 +25,7 @@ export class SettingsView {
   readonly #microphone = byId<HTMLSelectElement>("microphone");
   readonly #speaker = byId<HTMLSelectElement>("speaker");
   readonly #pushToTalk = byId<HTMLInputElement>("push-to-talk");
+  readonly #face = byId<HTMLInputElement>("face");
 
   constructor(actions: SettingsActions) {
     byId("open-settings").onclick = () => {
@@ -41,11 +43,13 @@ export class SettingsView {
     this.#microphone.onchange = () => actions.useMicrophone(this.#microphone.value);
     this.#speaker.onchange = () => actions.useSpeaker(this.#speaker.value);
     this.#pushToTalk.onchange = () => actions.setPushToTalk(this.#pushToTalk.checked);
+    this.#face.onchange = () => actions.setFace(this.#face.checked);
   }
 
   /** Show what there is to choose; what leaves no choice is hidden. */
   show(preferences: Preferences, info: Info | null, engines: Engines | null): void {
     this.#pushToTalk.checked = preferences.pushToTalk;
+    this.#face.checked = preferences.face;
     const groups = info && serverChoices(preferences, info, engines, navigator.languages);
     for (const name of SERVER_CHOICES) {
       const of = groups?.[name] ?? [];

@@ -17,10 +17,10 @@ export interface TalkHooks {
   failed(problem: Problem): void;
   /** Of these things all is well. */
   well(what: "connection" | "microphone" | "sound" | "answer"): void;
-  /** Changed settings are in force. */
-  configured(): void;
-  /** A turn or a reply is as it will stay. */
-  settled(speaker: "You" | "Reply", text: string): void;
+  /** The server did none of these changes. */
+  refused(changes: object): void;
+  /** Tell those who do not see the page. */
+  announce(text: string): void;
 }
 
 const SETTLING = ["ready", "turn.start", "turn.resume", "transcript", "turn.end", "reply.start", "reply.text"] as const;
@@ -31,11 +31,16 @@ export class Talk {
   client: VoiceClient;
   conversation = new Conversation();
   held = false;
+  /** Whether the microphone is wanted: it goes with a connection that ends, and comes back with the next. */
+  listens = false;
   readonly #server: Server;
   readonly #hooks: TalkHooks;
   readonly #preferences: () => Preferences;
   #stopwatch = new Stopwatch();
   #refusal: ServerError | null = null; // why there was no token
+  #maxTextBytes = 65_536; // what a server takes that says nothing else
+  #typed = 0; // turns that were typed here and are not confirmed yet
+  #voiced = 0; // the latest reply with a voice
 
   /**
    * @param preferences read whenever a conversation begins.
@@ -49,8 +54,9 @@ export class Talk {
   }
 
   /** Go on where a page that is gone stopped. */
-  resume({ conversation, session }: Saved): void {
+  resume({ conversation, session, listening }: Saved): void {
     this.conversation = conversation;
+    this.listens = listening;
     this.client = this.#made({ session });
     this.#hooks.changed(conversation.items.map((item) => ({ type: "put", item })));
   }
@@ -58,6 +64,7 @@ export class Talk {
   /** Hang up, and have the next begin with nothing. */
   async anew(): Promise<void> {
     const old = this.client;
+    this.listens = false;
     this.client = this.#made({});
     const gone = this.conversation.items.map((item) => ({ type: "drop", item }) as const);
     this.conversation = new Conversation();
@@ -71,19 +78,25 @@ export class Talk {
     const { client } = this;
     if (client.state === "connected") return true;
     try {
-      await client.connect();
+      await this.#connect(client);
       return true;
     } catch (error) {
       this.#failed(error as VoiceError, client);
       return false;
     }
+  }
+
+  /** Connect, and have the microphone on where it was on before. */
+  async goOn(): Promise<boolean> {
+    if (!(await this.connect())) return false;
+    return !this.listens || this.client.microphone.state !== "off" || this.startMicrophone();
   }
 
   async startMicrophone(): Promise<boolean> {
     const { client } = this;
     try {
       // The permission is asked for at once, in the click.
-      await Promise.all([this.#openMicrophone(client), client.state === "idle" && client.connect()]);
+      await Promise.all([this.#openMicrophone(client), client.state === "idle" && this.#connect(client)]);
       return true;
     } catch (error) {
       this.#failed(error as VoiceError, client);
@@ -91,14 +104,26 @@ export class Talk {
     }
   }
 
+  async #connect(client: VoiceClient): Promise<void> {
+    const connected = client.connect();
+    if (this.#preferences().speaker !== "") void this.useSpeaker(); // it is being opened anyway
+    await connected;
+  }
+
   /** Open the one that was chosen; where that is gone, any. */
   async #openMicrophone(client: VoiceClient): Promise<void> {
     const { microphone } = this.#preferences();
-    if (microphone === "") return client.startMicrophone();
-    await client.startMicrophone({ deviceId: microphone }).catch((error: VoiceError) => {
-      if (error.code !== "microphone_missing") throw error;
+    const opening = client.startMicrophone(...(microphone === "" ? [] : [{ deviceId: microphone }]));
+    await opening.catch((error: VoiceError) => {
+      if (microphone === "" || error.code !== "microphone_missing") throw error;
       return client.startMicrophone();
     });
+    this.listens = true;
+  }
+
+  /** Have replies heard where it was chosen; a device that is gone, or not allowed yet, leaves the sound where it is. */
+  async useSpeaker(): Promise<void> {
+    await this.client.useSpeaker(this.#preferences().speaker).catch(() => undefined);
   }
 
   /** Ask once more for sound where the browser blocked it. */
@@ -113,8 +138,12 @@ export class Talk {
   }
 
   async toggleMicrophone(): Promise<void> {
-    if (this.client.microphone.state === "off") await this.startMicrophone();
-    else this.client.stopMicrophone();
+    if (this.client.microphone.state === "off") {
+      await this.startMicrophone();
+    } else {
+      this.listens = false;
+      this.client.stopMicrophone();
+    }
   }
 
   /** Push to talk: the button is down. */
@@ -133,11 +162,17 @@ export class Talk {
     if (this.client.microphone.state === "on" && !this.client.muted) await this.client.stopTalking();
   }
 
+  /** How large the message of a typed text may be, in bytes. */
+  get maxTextBytes(): number {
+    return this.#maxTextBytes;
+  }
+
   /** @returns whether it was sent. */
   async type(text: string): Promise<boolean> {
     if (!(await this.connect())) return false;
     this.#stopwatch.typed(performance.now());
     this.client.sendText(text);
+    this.#typed++;
     return true;
   }
 
@@ -151,6 +186,7 @@ export class Talk {
       ...options,
     });
     this.#stopwatch = new Stopwatch();
+    this.#typed = this.#voiced = 0;
     this.#listen(client);
     return client;
   }
@@ -173,20 +209,31 @@ export class Talk {
       });
     const hooks = this.#hooks;
     for (const type of CONVERSING) on(type, (event) => hooks.changed(this.conversation.apply(event)));
-    on("ready", () => hooks.well("connection"));
-    on("turn.end", ({ text }) => {
-      if (text !== "") hooks.settled("You", text);
+    on("ready", ({ limits }) => {
+      if (typeof limits.text_bytes === "number") this.#maxTextBytes = limits.text_bytes;
+      hooks.well("connection");
+    });
+    on("turn.end", ({ text, cause }) => {
+      const isTypedHere = cause === "text" && this.#typed > 0;
+      if (isTypedHere) this.#typed--;
+      else if (text !== "") hooks.announce(`You: ${text}`);
       hooks.well("answer");
     });
-    on("reply.end", ({ text, heard, cause, reply }) => {
-      hooks.settled("Reply", cause === "complete" ? text : heard);
+    on("reply.end", ({ text, cause, reply }) => {
+      // What is heard is not to be read aloud as well, into the microphone at that.
+      const isHeard = reply === this.#voiced && client.speakerState === "on";
+      if (cause === "complete" && !isHeard) hooks.announce(`Reply: ${text}`);
       this.#stopwatch.forget(reply);
     });
-    on("configured", () => hooks.configured());
+    on("audio", ({ reply }) => {
+      this.#voiced = reply;
+    });
+    on("configured", () => hooks.well("answer"));
     on("state", () => hooks.moved());
     on("phase", () => hooks.moved());
     on("microphone", ({ state }) => {
       if (state === "on") hooks.well("microphone");
+      if (state === "on" && this.#preferences().speaker !== "") void this.useSpeaker(); // now it is allowed
       hooks.moved();
     });
     on("level", ({ rms }) => hooks.level(rms));
@@ -238,6 +285,7 @@ export class Talk {
     const connection =
       client.state === "connected" ? "connected" : client.state === "idle" || error.fatal ? "over" : "trying";
     this.#hooks.failed({ code, message, detail: refusal?.message ?? error.detail, retryAfterMs, connection });
+    if (error.refused !== null) this.#hooks.refused(error.refused);
     this.#hooks.moved();
   }
 }

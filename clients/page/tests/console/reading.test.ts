@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { parseMetrics } from "../../src/console/prometheus.js";
-import { History, read, sum } from "../../src/console/reading.js";
+import { History, narrowest, read, sum } from "../../src/console/reading.js";
+import type { Engine } from "../../src/shared/server.js";
 
 const text = (turns: number, errors: number) => `voicesrv_connections 3
 voicesrv_conversations 4
@@ -55,6 +56,19 @@ test("lately is since the look that is old enough, or the first", () => {
   expect(errors(900)).toBe(2);
 });
 
+test("the engine that leaves the least room is named, where it is one", () => {
+  const engine = (name: string, chosen: boolean, room: number | null): Engine => ({
+    name,
+    chosen,
+    why: "",
+    is_open: true,
+    room,
+  });
+  const engines = { stt: [engine("other", false, 6), engine("narrow", true, 6)], tts: [engine("wide", true, null)] };
+  expect(narrowest(engines, 6)).toBe("narrow");
+  expect(narrowest(engines, 200)).toBe("");
+});
+
 test("an empty history has nothing lately", () => {
   expect(new History().lately(() => 1, 60)).toBe(0);
 });
@@ -75,6 +89,7 @@ test("a course over time is of the minute before each look", () => {
 test("old looks go", () => {
   const history = new History();
   for (let n = 0; n < 1000; n++) history.add(at(n));
-  expect(history.readings.length).toBe(450);
+  expect(history.readings.length).toBe(460);
+  expect(history.spanS).toBe(459);
   expect(history.last?.at).toBe(999);
 });

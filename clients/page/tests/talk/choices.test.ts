@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Engines, Info } from "../../src/shared/server.js";
 import {
   choiceOf,
+  choicesAsBefore,
   languageName,
   NO_PREFERENCES,
   possible,
@@ -76,8 +77,25 @@ test("what the server does not have is let go, and the rest kept", () => {
   expect(possible(kept, INFO, ENGINES, [])).toEqual({ ...kept, agent: "", llm: "" });
 });
 
+test("choices that were refused are as before", () => {
+  const inForce = { llm: "echo", voice: "amy", tts: null };
+  expect(choicesAsBefore({ llm: "gone", words: true }, inForce, { llm: "echo" })).toEqual({ llm: "" });
+  expect(choicesAsBefore({ voice: "no", tts: "no" }, inForce, { voice: "en", tts: "espeak" })).toEqual({
+    voice: "amy",
+    tts: "",
+  });
+});
+
+test("mouth shapes are asked for where there is a mouth", () => {
+  expect(settingsOf({ ...NO_PREFERENCES, face: true })).toEqual({ words: true, visemes: true });
+});
+
 test("a conversation begins with what was chosen alone", () => {
-  expect(settingsOf({ ...NO_PREFERENCES, voice: "amy", microphone: "m1" })).toEqual({ words: true, voice: "amy" });
+  expect(settingsOf({ ...NO_PREFERENCES, voice: "amy", microphone: "m1" })).toEqual({
+    words: true,
+    visemes: false,
+    voice: "amy",
+  });
 });
 
 test("a choice that is taken back is the server's again", () => {

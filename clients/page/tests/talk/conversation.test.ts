@@ -80,7 +80,27 @@ test("a reply that was cut off says how much was heard", () => {
   conversation.apply(
     event({ type: "reply.end", reply: 4, text: "One two three.", heard: "One two", cause: "interrupted" }),
   );
-  expect(conversation.reply(4)).toMatchObject({ text: "One two three.", heardLength: 8, cause: "interrupted" });
+  expect(conversation.reply(4)).toMatchObject({ text: "One two three.", heardLength: 8, ending: "spoken_over" });
+});
+
+test.each([
+  ["speech", [{ type: "turn.start", turn: 2 }], "spoken_over"],
+  ["a message", [{ type: "turn.end", turn: 2, text: "Wait.", cause: "text" }], "typed_over"],
+  [
+    "speech after a message",
+    [
+      { type: "turn.end", turn: 2, text: "Wait.", cause: "text" },
+      { type: "turn.start", turn: 3 },
+    ],
+    "spoken_over",
+  ],
+])("a reply that was cut off by %s says so", (_, turns, ending) => {
+  const conversation = new Conversation();
+  conversation.apply(event({ type: "turn.end", turn: 1, text: "Hello.", cause: "text" }));
+  conversation.apply(event({ type: "reply.text", reply: 1, delta: "One two." }));
+  for (const each of turns) conversation.apply(event(each));
+  conversation.apply(event({ type: "reply.end", reply: 1, text: "One two.", heard: "One", cause: "interrupted" }));
+  expect(conversation.reply(1)?.ending).toBe(ending);
 });
 
 test("a page that joins late takes replies from where it came in, and their text when they end", () => {

@@ -1,7 +1,8 @@
 import { expect, test, vi } from "vitest";
-import { type DialState, DialView, dialLabel, phaseText } from "../../src/talk/dial-view.js";
+import { type DialState, DialView, dialIcon, dialLabel, phaseText } from "../../src/talk/dial-view.js";
 
 const RESTING: DialState = {
+  connection: "connected",
   phase: "off",
   microphone: "off",
   muted: false,
@@ -20,6 +21,8 @@ test.each<[DialState, string]>([
   [RESTING, "Press to talk"],
   [on({ microphone: "starting" }), "Waiting for the microphone…"],
   [on({ microphone: "lost" }), "The microphone is gone"],
+  [{ ...RESTING, connection: "connecting" }, "Connecting…"],
+  [on({ connection: "reconnecting", phase: "speaking", sounding: true }), "Reconnecting…"],
   [on(), "Listening…"],
   [on({ muted: true }), "Muted"],
   [on({ phase: "hearing" }), "Hearing you…"],
@@ -39,6 +42,18 @@ test("its name says what pressing it does", () => {
   expect(dialLabel(on())).toBe("Stop the microphone");
   expect(dialLabel(on({ pushToTalk: true }))).toBe("Hold to talk");
   expect(dialLabel(on({ pushToTalk: true, held: true }))).toBe("Let go to end your turn");
+});
+
+test.each<[DialState, string]>([
+  [RESTING, "microphone"],
+  [on({ microphone: "starting" }), "microphone"],
+  [on({ microphone: "lost" }), "microphone"],
+  [on(), "bars"],
+  [on({ muted: true }), "muted"],
+  [on({ pushToTalk: true, muted: true }), "microphone"],
+  [on({ pushToTalk: true, held: true }), "bars"],
+])("%j: drawn as %s", (state, icon) => {
+  expect(dialIcon(state)).toBe(icon);
 });
 
 test("the space bar lets go wherever the focus is by then", () => {

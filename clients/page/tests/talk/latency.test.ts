@@ -23,7 +23,7 @@ test("each stage begins where the one before ends, and the last is this page's o
     [460, 560],
     [560, 605],
   ]);
-  expect(stages.at(-1)?.name).toBe("First sound played");
+  expect(stages.at(-1)?.ends).toBe("played");
   expect(totalMs(stages)).toBe(605);
 });
 
@@ -36,9 +36,9 @@ test("an eager reply that was asked for before the turn was over goes beyond no 
 test("a typed turn has the stages that a page can see", () => {
   const stages = typedStages({ sent: 1000.2, firstText: 1040, firstAudio: 1100, played: 1150 });
   expect(stages).toEqual([
-    { name: "First token", startMs: 0, endMs: 40 },
-    { name: "First sound", startMs: 40, endMs: 100 },
-    { name: "First sound played", startMs: 100, endMs: 150 },
+    { ends: "token", startMs: 0, endMs: 40 },
+    { ends: "sound", startMs: 40, endMs: 100 },
+    { ends: "played", startMs: 100, endMs: 150 },
   ]);
 });
 

@@ -1,20 +1,30 @@
 import { type VoiceClient, VoiceError } from "@voicesrv/web";
 import { expect, test, vi } from "vitest";
 import { Server } from "../../src/shared/server.js";
-import { NO_PREFERENCES } from "../../src/talk/choices.js";
+import { NO_PREFERENCES, type Preferences } from "../../src/talk/choices.js";
 import { Talk, type TalkHooks } from "../../src/talk/talk.js";
+
+/** A talk that tells the hooks that are returned with it. */
+function talkOf(preferences: Partial<Preferences> = {}) {
+  const calls = { failed: vi.fn(), moved: vi.fn(), changed: vi.fn(), well: vi.fn(), announce: vi.fn() };
+  const server = new Server(new URL("https://voice.test/"), () => undefined);
+  const talk = new Talk(server, () => ({ ...NO_PREFERENCES, ...preferences }), calls as unknown as TalkHooks);
+  return { talk, ...calls };
+}
 
 /** A talk whose chosen microphone cannot be opened, and what it asked for. */
 function talkWith(microphone: string, code: "microphone_missing" | "microphone_denied") {
-  const failed = vi.fn();
-  const hooks = { failed, moved: vi.fn() } as unknown as TalkHooks;
-  const server = new Server(new URL("https://voice.test/"), () => undefined);
-  const talk = new Talk(server, () => ({ ...NO_PREFERENCES, microphone }), hooks);
+  const { talk, failed } = talkOf({ microphone });
   const startMicrophone = vi.fn(async (options?: { deviceId?: string }) => {
     if (options?.deviceId !== undefined) throw new VoiceError(code);
   });
   talk.client = { state: "connected", startMicrophone } as unknown as VoiceClient;
   return { talk, failed, startMicrophone };
+}
+
+/** Have the client of a talk say something. */
+function say(talk: Talk, type: string, detail: object): void {
+  talk.client.dispatchEvent(new CustomEvent(type, { detail: { type, seq: 0, ...detail } }));
 }
 
 test("where the chosen microphone is gone, any serves", async () => {
@@ -29,4 +39,72 @@ test("where it is denied, no other is asked for", async () => {
   expect(await talk.startMicrophone()).toBe(false);
   expect(startMicrophone).toHaveBeenCalledTimes(1);
   expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: "microphone_denied" }));
+});
+
+test("a microphone that went with the connection comes back with it, one that was turned off does not", async () => {
+  const { talk } = talkOf();
+  const microphone = { state: "off" };
+  const startMicrophone = vi.fn(async () => {
+    microphone.state = "on";
+  });
+  const stopMicrophone = vi.fn(() => {
+    microphone.state = "off";
+  });
+  talk.client = { state: "connected", microphone, startMicrophone, stopMicrophone } as unknown as VoiceClient;
+  await talk.goOn();
+  expect(startMicrophone).not.toHaveBeenCalled();
+  await talk.toggleMicrophone();
+  stopMicrophone(); // the client, as its connection ends
+  await talk.goOn();
+  expect(startMicrophone).toHaveBeenCalledTimes(2);
+  await talk.toggleMicrophone();
+  await talk.goOn();
+  expect(startMicrophone).toHaveBeenCalledTimes(2);
+});
+
+test("a microphone that was turned on while the server was away is on once it is back", async () => {
+  const { talk } = talkOf();
+  const connect = vi.fn().mockRejectedValueOnce(new VoiceError("unreachable"));
+  const startMicrophone = vi.fn(async () => undefined);
+  talk.client = { state: "idle", microphone: { state: "off" }, connect, startMicrophone } as unknown as VoiceClient;
+  expect(await talk.startMicrophone()).toBe(false);
+  await talk.goOn();
+  expect(startMicrophone).toHaveBeenCalledTimes(2);
+});
+
+test("replies are heard where it was chosen, from the first connection on", async () => {
+  const { talk } = talkOf({ speaker: "headset" });
+  const useSpeaker = vi.fn(async () => {
+    throw new DOMException("gone", "NotFoundError"); // and where it is gone, elsewhere
+  });
+  talk.client = { state: "idle", connect: vi.fn(), useSpeaker } as unknown as VoiceClient;
+  expect(await talk.connect()).toBe(true);
+  expect(useSpeaker).toHaveBeenCalledWith("headset");
+});
+
+test("how long a text may be is what the server says", () => {
+  const { talk } = talkOf();
+  expect(talk.maxTextBytes).toBe(65_536);
+  say(talk, "ready", { conversation: "cv_1", limits: { text_bytes: 2048 } });
+  expect(talk.maxTextBytes).toBe(2048);
+});
+
+test("told to a screen reader: what was understood or came from others, and replies without a sound", async () => {
+  const { talk, announce } = talkOf();
+  vi.spyOn(talk.client, "state", "get").mockReturnValue("connected");
+  vi.spyOn(talk.client, "sendText").mockReturnValue();
+  const told = () => announce.mock.calls.splice(0).flat();
+  say(talk, "turn.end", { turn: 1, text: "go forward", cause: "silence" });
+  expect(told()).toEqual(["You: go forward"]);
+  await talk.type("Hello.");
+  say(talk, "turn.end", { turn: 2, text: "Hello.", cause: "text" });
+  expect(told()).toEqual([]);
+  say(talk, "turn.end", { turn: 3, text: "From elsewhere.", cause: "text" });
+  expect(told()).toEqual(["You: From elsewhere."]);
+  say(talk, "reply.end", { reply: 1, text: "Unheard.", heard: "", cause: "complete" });
+  expect(told()).toEqual(["Reply: Unheard."]);
+  vi.spyOn(talk.client, "speakerState", "get").mockReturnValue("on");
+  say(talk, "audio", { reply: 2 });
+  say(talk, "reply.end", { reply: 2, text: "Heard.", heard: "Heard.", cause: "complete" });
+  expect(told()).toEqual([]);
 });

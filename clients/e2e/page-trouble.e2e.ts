@@ -1,0 +1,196 @@
+/** What goes wrong around the page to talk on, and how it gets well. */
+
+import { describe, expect, test } from "vitest";
+import { startProxy, startServer } from "./harness/index.js";
+import { eventually, expectAccessible, notice, sound, type, until, useStand } from "./page-support.js";
+
+const stand = useStand();
+const { browserOf, closing, open, serverOf, talkative } = stand;
+
+describe("what goes wrong is said in a sentence, and gets well without a reload", () => {
+  test("the microphone is denied", async () => {
+    const page = await open(stand.server.url, { from: await browserOf({ allowMicrophone: false }) });
+    await page.click("#dial");
+    await eventually(() => notice(page).innerText()).toMatch(/^The microphone is not allowed here\. Allow it/);
+    await type(page, "Typing works.");
+    await sound(page);
+    await expectAccessible(page);
+  });
+
+  test("there is no microphone, and then there is one", async () => {
+    const page = await open(stand.server.url, { from: await talkative() });
+    await page.evaluate(() => {
+      const usual = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      let n = 0;
+      navigator.mediaDevices.getUserMedia = async (constraints) => {
+        if (n++ === 0) throw new DOMException("Requested device not found", "NotFoundError");
+        return usual(constraints);
+      };
+    });
+    await page.click("#dial");
+    await eventually(() => notice(page).innerText()).toMatch(/^No microphone was found\. Plug one in/);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await until(page, () => document.body.dataset.phase === "hearing");
+    expect(await notice(page).count()).toBe(0);
+  });
+
+  test("the microphone is unplugged in mid-sentence, and plugged in again", async () => {
+    const page = await open(stand.server.url, { from: await talkative() });
+    await page.evaluate(() => {
+      const usual = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const held = globalThis as unknown as { stream: MediaStream; gone: boolean };
+      navigator.mediaDevices.getUserMedia = async (constraints) => {
+        if (held.gone) throw new DOMException("Requested device not found", "NotFoundError");
+        held.stream = await usual(constraints);
+        return held.stream;
+      };
+    });
+    await page.click("#dial");
+    await until(page, () => document.body.dataset.phase === "hearing");
+    await page.evaluate(() => {
+      const held = globalThis as unknown as { stream: MediaStream; gone: boolean };
+      held.gone = true;
+      held.stream.getAudioTracks()[0]?.dispatchEvent(new Event("ended"));
+    });
+    await eventually(() => notice(page).innerText()).toMatch(/^The microphone was disconnected\. Plug it in again/);
+    await page.evaluate(() => {
+      (globalThis as unknown as { gone: boolean }).gone = false;
+      navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+    });
+    await eventually(() => notice(page).count()).toBe(0);
+    expect(await page.evaluate(() => document.body.dataset.phase)).toMatch(/listening|hearing|thinking|speaking/);
+  });
+
+  test("the page came over plain http from another machine", async () => {
+    const lan = await serverOf({ allowed_hosts: "voice.test" });
+    const page = await open(lan.url.replace("127.0.0.1", "voice.test"), {
+      from: await browserOf({ hostnames: ["voice.test"] }),
+    });
+    await eventually(() => notice(page).innerText()).toMatch(/voicesrv serve --tls self-signed/);
+    await type(page, "Typing works.");
+    await until(page, () => document.querySelector(".reply .said")?.textContent?.includes("Typing works"));
+    // Nothing is heard here, so the reply is told to a screen reader.
+    await eventually(() => page.locator("#announcer").innerText()).toMatch(/^Reply: I heard: Typing works\./);
+  });
+
+  test("the server is away, and comes back", async () => {
+    const network = await startProxy(stand.server.port);
+    closing.push(() => network.stop());
+    const page = await open(network.url);
+    await eventually(() => page.locator("#engines").innerText()).toContain("echo");
+    network.refuse();
+    await type(page, "Are you there?");
+    await eventually(() => notice(page).innerText()).toMatch(/^The server does not answer\. Check that it is running/);
+    expect(await page.inputValue("#text")).toBe("Are you there?"); // nothing that was typed is lost
+    network.allow();
+    await page.press("#text", "Enter");
+    await until(page, () => document.querySelector(".reply") !== null);
+    network.refuse();
+    await eventually(() => notice(page).innerText()).toMatch(/^The server is away\. The conversation goes on/);
+    network.allow();
+    await eventually(() => notice(page).count()).toBe(0);
+  });
+
+  test("a key is asked for, refused, taken, and in no address", async () => {
+    const locked = await serverOf({ api_keys: "right(key)" }); // one that is no token of RFC 9110
+    const page = await open(locked.url);
+    const addresses: string[] = [];
+    page.on("request", (request) => addresses.push(request.url()));
+    page.on("websocket", (socket) => addresses.push(socket.url()));
+    await page.locator("#key").waitFor();
+    await expectAccessible(page);
+    await page.fill("#key-value", "wrong");
+    await page.keyboard.press("Enter");
+    await eventually(() => page.locator("#key-refused").innerText()).toBe("The server does not know this key.");
+    await page.fill("#key-value", "right(key)");
+    await page.keyboard.press("Enter");
+    await eventually(() => page.locator("#connection").innerText()).toBe("Connected");
+    await type(page, "Hello.");
+    await until(page, () => document.querySelector(".reply") !== null);
+    await page.reload();
+    await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
+    expect(addresses.filter((address) => /right|key/.test(address))).toEqual([]);
+  });
+
+  for (const [name, before, then] of [
+    ["with its key", "a-key-of-ours", "a-key-of-ours"],
+    ["with its first key", "", "a-key-of-ours"],
+    ["with another key", "a-key-of-ours", "another-key"],
+  ] as const) {
+    test(`the server is killed while it listens, and comes back ${name}`, async () => {
+      const first = await startServer(before === "" ? {} : { api_keys: before });
+      closing.push(() => first.kill());
+      const page = await open(first.url);
+      const enter = async (key: string) => {
+        await page.fill("#key-value", key);
+        await page.keyboard.press("Enter");
+        await page.locator("#key").waitFor({ state: "hidden" });
+      };
+      const icon = () => page.locator("#dial").getAttribute("data-icon");
+      if (before !== "") await enter(before);
+      await page.click("#dial");
+      await eventually(icon).toBe("bars");
+      await first.kill();
+      closing.pop();
+      await eventually(() => notice(page).innerText()).toMatch(/^The server is away\. The conversation goes on/);
+      await serverOf({ api_keys: then, port: String(first.port) });
+      if (before !== then) {
+        await page.locator("#key").waitFor({ timeout: 30_000 });
+        await page.click("#key-later");
+        await eventually(() => notice(page).innerText()).toMatch(/key/);
+        if (before !== "") await page.waitForResponse((response) => response.status() === 401); // tried again
+        await page.waitForTimeout(500);
+        expect(await page.locator("#key").isVisible()).toBe(false);
+        await page.getByRole("button", { name: "Enter a key" }).click();
+        await enter(then);
+      }
+      await until(page, () => document.getElementById("connection")?.dataset.state === "connected", 40_000);
+      await eventually(icon).toBe("bars"); // it was on, and is again
+      await eventually(() => page.locator("#phase").innerText()).toBe("Listening…");
+      expect(await page.locator(".notice").count()).toBe(0);
+      await type(page, "Are you there?");
+      await until(page, () => document.querySelector(".reply .said")?.textContent?.includes("Are you there?"));
+    });
+  }
+
+  test("a token has ended", async () => {
+    const locked = await serverOf({ api_keys: "right-key" });
+    const page = await open(locked.url);
+    await page.fill("#key-value", "vst_ended");
+    await page.keyboard.press("Enter");
+    await eventually(() => page.locator("#key-refused").innerText()).toMatch(/^This token has ended or was used/);
+    await page.fill("#key-value", "right-key");
+    await page.keyboard.press("Enter");
+    await page.locator("#key").waitFor({ state: "hidden" });
+    await type(page, "Hello.");
+    await until(page, () => document.querySelector(".reply") !== null);
+  });
+
+  test("the server is full: it is tried again when it says", async () => {
+    const small = await serverOf({ max_conversations: "1" });
+    const first = await open(small.url);
+    await type(first, "Hello.");
+    await until(first, () => document.querySelector(".reply") !== null);
+    const second = await open(small.url);
+    await type(second, "Me too.");
+    await expect
+      .poll(() => notice(second).innerText())
+      .toMatch(/^The server cannot take a conversation now: .* Next try in \d+ s\.$/);
+    await first.click("#anew"); // hangs up
+    await until(second, () => document.querySelector(".reply") !== null, 30_000);
+    expect(await notice(second).count()).toBe(0);
+  });
+
+  test("the server speaks another version", async () => {
+    const page = await open();
+    await page.routeWebSocket(/\/ws/, (socket) => {
+      socket.send(JSON.stringify({ type: "ready", seq: 1, protocol: "voicesrv.v9", conversation: "cv_1" }));
+    });
+    await page.reload();
+    await type(page, "Hello.");
+    await expect
+      .poll(() => notice(page).innerText())
+      .toMatch(/speaks another version than this page\. Reload the page/);
+    expect(await page.getByRole("button", { name: "Reload" }).count()).toBe(1);
+  });
+});

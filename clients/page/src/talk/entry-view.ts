@@ -1,0 +1,61 @@
+/** The entry for what is typed: sends it, and takes back what could not be sent. */
+
+import { byId, h } from "../shared/dom.js";
+import { Outbox } from "./outbox.js";
+
+/** How many bytes a text is as a message of the native protocol; what the server takes of them is limited. Pure. */
+export function messageBytes(text: string): number {
+  return new TextEncoder().encode(JSON.stringify({ type: "text", text })).length;
+}
+
+export class EntryView {
+  readonly #form = byId<HTMLFormElement>("entry");
+  readonly #text = byId<HTMLTextAreaElement>("text");
+  readonly #problem = byId("entry-problem");
+  readonly #excess = h("span", { "aria-hidden": "true" }); // it changes with each key: too much to be read aloud
+  readonly #outbox = new Outbox();
+  readonly #deliver: (text: string) => Promise<boolean>;
+  readonly #maxBytes: () => number;
+
+  /**
+   * @param deliver sends a text; false where it could not.
+   * @param maxBytes how large a message may be.
+   */
+  constructor(deliver: (text: string) => Promise<boolean>, maxBytes: () => number) {
+    this.#deliver = deliver;
+    this.#maxBytes = maxBytes;
+    this.#form.onsubmit = (event) => {
+      event.preventDefault();
+      void this.#send();
+    };
+    this.#text.oninput = () => this.#fits();
+    this.#text.onkeydown = (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#form.requestSubmit();
+    };
+  }
+
+  async #send(): Promise<void> {
+    const typed = this.#text.value.trim();
+    if (typed === "" || !this.#fits()) return;
+    this.#text.value = "";
+    const unsent = await this.#outbox.send(typed, this.#deliver);
+    if (unsent.length > 0) this.#text.value = [...unsent, this.#text.value].filter((each) => each !== "").join("\n");
+  }
+
+  /** Whether the server takes it; where not, say so and leave it be. */
+  #fits(): boolean {
+    const [bytes, most] = [messageBytes(this.#text.value.trim()), this.#maxBytes()];
+    const isTooLong = bytes > most;
+    if (isTooLong !== (this.#text.getAttribute("aria-invalid") === "true")) {
+      this.#text.setAttribute("aria-invalid", String(isTooLong));
+      const limit = `This is too long: the server takes ${inWords(most)} bytes at most. Shorten it, or send it in parts.`;
+      this.#problem.replaceChildren(...(isTooLong ? [limit, this.#excess] : []));
+    }
+    this.#excess.textContent = ` It has ${inWords(bytes)}.`;
+    return !isTooLong;
+  }
+}
+
+const inWords = (bytes: number): string => bytes.toLocaleString("en");
