@@ -123,6 +123,21 @@ test("a reload in mid-reply goes on with the conversation", async () => {
   expect(await page.locator(".remark").count()).toBe(0);
 });
 
+test("a reload in a short reply, of which all had arrived, hears it out and listens again", async () => {
+  const page = await open();
+  await type(page, "Hello.");
+  await sound(page);
+  await until(page, () => document.body.dataset.phase === "listening");
+  await type(page, "And then?");
+  await sound(page);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await page.evaluate(() => document.body.dataset.phase)).toBe("speaking");
+  await page.reload();
+  await page.mouse.click(640, 120);
+  await sound(page);
+  await until(page, () => document.body.dataset.phase === "listening");
+});
+
 test("two pages share a conversation by its link, and a third that begins anew has its own", async () => {
   const first = await open();
   await type(first, "Hello from the first.");

@@ -38,6 +38,7 @@ export async function dial(
   query.refuse = "socket";
   const protocols = [SUBPROTOCOL];
   const token = await to.token().catch((cause) => {
+    if (cause instanceof VoiceError && cause.code === "unauthorized") throw { code: 4501, error: cause };
     // As if nobody had answered: whoever gives tokens may be behind the same network that has just failed.
     throw { code: 1006, error: new VoiceError("token", String(cause), { cause }) } satisfies Closing;
   });

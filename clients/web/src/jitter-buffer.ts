@@ -96,6 +96,11 @@ export class JitterBuffer {
     return track === undefined ? null : this.#playheadOf(track);
   }
 
+  /** Those that are not played out. */
+  get replies(): number[] {
+    return this.#tracks.map(({ reply }) => reply);
+  }
+
   /** Replies that were played out or cleared since this was last asked. */
   takeFinished(): Playhead[] {
     return this.#finished.splice(0);

@@ -2,6 +2,7 @@
 
 import { context, keepAwake, loadWorklet, type WorkletUrl } from "./audio.js";
 import type { ServerEvent } from "./events.js";
+import { OutputLatency } from "./output-latency.js";
 import type { Audio } from "./protocol.js";
 import type { Mark, SpeakerCommand } from "./worklets/messages.js";
 
@@ -28,6 +29,7 @@ export class Speaker {
   readonly #workletUrl: WorkletUrl;
   readonly #marks = new Map<number, Mark>(); // by reply
   readonly #heard = new Map<number, number>(); // ms told so far, by reply
+  readonly #latency = new OutputLatency();
   #deviceId = ""; // chosen, over all openings
   #context: AudioContext | null = null;
   #output: GainNode | null = null;
@@ -58,7 +60,7 @@ export class Speaker {
 
   get state(): SpeakerState {
     if (this.#context === null) return "off";
-    return this.#context.state === "running" ? "on" : "blocked";
+    return this.#context.state === "running" || isAllowed() ? "on" : "blocked";
   }
 
   /** The latest word of the audio thread; null before the first. */
@@ -88,6 +90,7 @@ export class Speaker {
     await this.open();
     await direct(this.#context, deviceId);
     this.#deviceId = deviceId;
+    this.#latency.reset();
   }
 
   /** Take what the server says, of which only what is heard matters here. */
@@ -102,6 +105,11 @@ export class Speaker {
       case "clear":
         this.#tell({ type: "clear", reply: event.reply });
     }
+  }
+
+  /** Play out what is there: nothing more comes. */
+  finish(): void {
+    this.#tell({ type: "end", reply: null });
   }
 
   /** Fall silent and forget all replies: their numbers may come anew. */
@@ -129,8 +137,7 @@ export class Speaker {
 
   /** From the audio thread to the ear, as far as the browser knows. */
   get latencyMs(): number {
-    const { outputLatency, baseLatency } = this.#context ?? {};
-    return (outputLatency || baseLatency || 0) * 1000; // Safari has no outputLatency
+    return this.#context === null ? 0 : this.#latency.of(this.#context, this.#sounding !== 0);
   }
 
   /** Ask once more for sound where the browser blocks it; settles when it is allowed. */
@@ -163,7 +170,15 @@ export class Speaker {
     this.#output = new GainNode(opened);
     this.#output.connect(opened.destination);
     opened.onstatechange = () => this.#announce();
-    this.#letSleep = keepAwake(opened);
+    this.#latency.reset();
+    const letSleep = keepAwake(opened);
+    const { mediaDevices } = navigator; // only for secure pages
+    const changed = (): void => this.#latency.reset();
+    mediaDevices?.addEventListener("devicechange", changed);
+    this.#letSleep = () => {
+      letSleep();
+      mediaDevices?.removeEventListener("devicechange", changed);
+    };
     try {
       await loadWorklet(opened, "speaker", this.#workletUrl);
     } catch (error) {
@@ -218,6 +233,12 @@ export class Speaker {
       this.#hooks.played(mark.reply, this.playedMs(mark.reply) ?? 0);
     }
   }
+}
+
+/** Whether the browser says that sound needs no gesture: then a context that does not run yet is only slow. Firefox. */
+function isAllowed(): boolean {
+  const asked = navigator as Navigator & { getAutoplayPolicy?(type: "audiocontext"): string };
+  return asked.getAutoplayPolicy?.("audiocontext") === "allowed";
 }
 
 /** Have a context heard on a device, where the browser can. */

@@ -318,6 +318,7 @@ export class VoiceClient extends TypedEventTarget {
   #begun(ready: Ready): void {
     if (this.#ready !== null && this.#ready.conversation !== ready.conversation) {
       this.#speaker.reset(); // numbers of replies begin anew
+      this.#audioEnd = null;
       this.#turnIsOpen = false;
       this.#advance({ type: "disconnected" });
     }
@@ -342,6 +343,7 @@ export class VoiceClient extends TypedEventTarget {
 
   #ended(): void {
     this.#turnIsOpen = false;
+    this.#speaker.finish();
     this.#capture.stop();
   }
 

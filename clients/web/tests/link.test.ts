@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { VoiceError } from "../src/errors.js";
 import { Link } from "../src/link.js";
 import { type Session, type Settings, UPKEEP, type Upkeep } from "../src/settings.js";
 import { Wishes } from "../src/wishes.js";
@@ -105,6 +106,20 @@ describe("the first connection", () => {
   test("fails where the page's token cannot be had", async () => {
     const { link } = make({ token: () => Promise.reject(new Error("401")) });
     await expect(link.open()).rejects.toMatchObject({ code: "token", detail: "Error: 401" });
+  });
+
+  test("is over where who gives tokens refuses the page's key", async () => {
+    let isGood = true;
+    const { link, socket, told } = await connected({
+      token: async () => {
+        if (!isGood) throw new VoiceError("unauthorized", "no such key");
+        return "vt_1";
+      },
+    });
+    isGood = false;
+    socket.drop();
+    await link.ended;
+    expect(told.ends).toEqual(["unauthorized"]);
   });
 
   test("fails where the browser refuses the address", async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { VoiceClient, VoiceError } from "../src/index.js";
 import { Microphone } from "../src/microphone.js";
 import type { VoiceClientOptions } from "../src/settings.js";
+import { Speaker } from "../src/speaker.js";
 import { ScriptedSocket, settled } from "./scripted.js";
 
 const sockets: ScriptedSocket[] = [];
@@ -161,6 +162,28 @@ test("without audio there are still captions", async () => {
   expect(of("audio")).toMatchObject([{ reply: 1, start_ms: 0 }]);
   expect(of("reply.text")).toHaveLength(1);
   expect(client.playedMs(1)).toBeNull();
+});
+
+test("a session of a reply whose end was told already ends it where its audio does", async () => {
+  const taken = vi.spyOn(Speaker.prototype, "take");
+  const ends = () => taken.mock.calls.filter(([{ type }]) => type === "audio.end").length;
+  const session = { conversation: "c1", resume: "r1", after: 44, audio_reply: 1, audio_ms: 500, audio_end_ms: 900 };
+  const { socket } = await connected({ session });
+  expect(socket.query).not.toHaveProperty("audio_end_ms");
+  socket.play(...new Uint8Array(48 * 399));
+  expect(ends()).toBe(0);
+  socket.play(...new Uint8Array(48));
+  expect(ends()).toBe(1);
+  socket.say("audio.start", { seq: 45, reply: 2 }); // another one ends by itself
+  socket.play(...new Uint8Array(48 * 1000));
+  expect(ends()).toBe(1);
+});
+
+test("where the connection ends for good, what was received of a reply is played out", async () => {
+  const finish = vi.spyOn(Speaker.prototype, "finish");
+  const { socket } = await connected();
+  socket.drop(4501, "unauthorized");
+  expect(finish).toHaveBeenCalledOnce();
 });
 
 describe("settings", () => {

@@ -195,7 +195,8 @@ export class Talk {
     this.#refusal = null;
     return this.#server.token().catch((error: ServerError) => {
       this.#refusal = error;
-      throw error;
+      // A refused key is refused again, so it is not tried until there is another.
+      throw error.code === "unauthorized" ? new VoiceError(error.code, error.message) : error;
     });
   }
 

@@ -17,7 +17,7 @@ export type CaptureCommand = "flush";
 /** To the speaker's worklet. */
 export type SpeakerCommand =
   | { type: "push"; reply: number; pcm: Int16Array<ArrayBuffer>; sampleRate: number; startMs: number }
-  | { type: "end"; reply: number }
+  | { type: "end"; reply: number | null } // null: of all replies, nothing more comes
   | { type: "clear"; reply: number }
   | { type: "reset" };
 

@@ -28,13 +28,9 @@ class SpeakerProcessor extends AudioWorkletProcessor {
       case "push":
         this.#buffer.push(command.reply, this.#converted(command), command.startMs);
         break;
-      case "end": {
-        const rest = this.#resamplers.get(command.reply)?.flush();
-        if (rest !== undefined) this.#buffer.push(command.reply, rest);
-        this.#resamplers.delete(command.reply);
-        this.#buffer.end(command.reply);
+      case "end":
+        for (const reply of command.reply === null ? this.#buffer.replies : [command.reply]) this.#end(reply);
         break;
-      }
       case "clear":
         this.#resamplers.delete(command.reply);
         this.#buffer.clear(command.reply);
@@ -43,6 +39,13 @@ class SpeakerProcessor extends AudioWorkletProcessor {
         this.#resamplers.clear();
         this.#buffer.reset();
     }
+  }
+
+  #end(reply: number): void {
+    const rest = this.#resamplers.get(reply)?.flush();
+    if (rest !== undefined) this.#buffer.push(reply, rest);
+    this.#resamplers.delete(reply);
+    this.#buffer.end(reply);
   }
 
   #converted({ reply, pcm, sampleRate: rate }: SpeakerCommand & { type: "push" }): Float32Array {
