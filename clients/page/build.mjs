@@ -1,12 +1,13 @@
 // Makes what the server serves: each page, compiled; the libraries for pages of others, as their builds left them; and
 // beside each file what is compressed.
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "vite";
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
-const OUT = path("../../voicesrv/pages/");
+const SERVED = path("../../voicesrv/pages");
+const OUT = `${SERVED}.new/`; // takes their place when it is whole
 const TEXT = /\.(html|js|css|svg)$/;
 
 rmSync(OUT, { recursive: true, force: true });
@@ -39,3 +40,5 @@ for (const file of readdirSync(OUT, { recursive: true, encoding: "utf8" }).filte
   writeFileSync(`${OUT}${file}.gz`, gzipSync(body, { level: 9 }));
   writeFileSync(`${OUT}${file}.br`, brotliCompressSync(body, { params }));
 }
+rmSync(SERVED, { recursive: true, force: true });
+renameSync(OUT, SERVED);

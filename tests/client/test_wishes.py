@@ -29,6 +29,18 @@ def test_what_it_refuses_is_forgotten_and_the_rest_is_not() -> None:
     assert wishes.query == {"language": "en", "interim": False}
 
 
+def test_an_answer_settles_what_was_asked_before_it() -> None:
+    """Too many messages a second are refused without a look at them, and so without their ids."""
+    wishes = Wishes({})
+    wishes.ask({"language": "de"})
+    wishes.ask({"language": "en"})
+    wishes.ask({"voice": "x"})
+    wishes.received(Configured({}, id="configure-2"))
+    assert wishes.query == {"language": "en"}
+    assert wishes.settings == {"language": "en", "voice": "x"}
+    assert [each["id"] for each in wishes.unanswered] == ["configure-3"]
+
+
 def test_none_brings_back_what_the_server_chooses() -> None:
     wishes = Wishes({"language": "en", "endpointing_ms": 300, "endpointing_max_ms": 2000})
     command = wishes.ask({"language": None, "endpointing_ms": None})

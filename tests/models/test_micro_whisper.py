@@ -158,7 +158,7 @@ async def test_recordings_without_speech_give_no_text() -> None:
                 samples = np.frombuffer(reader.readframes(reader.getnframes()), "<i2").astype(np.int16)
             blocks = (samples[at : at + 1600] for at in range(0, len(samples), 1600))
             n_before = len(turns)
-            await transcribe(blocks, detector, engine, "en", turns.append, lambda _: None)
+            await transcribe(blocks, detector, engine, SttOptions("en"), turns.append, lambda _: None)
             assert len(turns) > n_before
 
             async def whole(samples: Samples = samples) -> AsyncGenerator[Samples, None]:

@@ -32,3 +32,17 @@ def test_the_limit_is_raised_and_never_lowered(
         descriptors.allow(4096)
     assert made == ([(then, hard)] if then else [])
     assert ("too few for 4096 connections" in caplog.text) == (hard == 4096)
+
+
+@pytest.mark.parametrize("error", [ValueError("current limit exceeds maximum limit"), PermissionError("sandbox")])
+def test_a_limit_that_cannot_be_raised_is_told_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def fail(which: int, limits: tuple[int, int]) -> None:
+        raise error
+
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (1024, ENDLESS))
+    monkeypatch.setattr(resource, "setrlimit", fail)
+    with caplog.at_level(logging.WARNING):
+        descriptors.allow(4096)
+    assert "allows 1024 open files, too few for 4096 connections" in caplog.text

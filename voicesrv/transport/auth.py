@@ -19,9 +19,10 @@ from voicesrv.transport.origins import Doors
 
 SUBPROTOCOL_PREFIX = "token."
 """A browser cannot set ``Authorization`` on a WebSocket, but it can offer ``token.KEY`` as a subprotocol."""
-_UNGUESSABLE = 16
+_UNGUESSABLE = 22
 """Characters from which on a key is let in whoever shares its address guesses at others: behind a proxy that may be
-anybody. Shorter ones are refused with the guesses, or guessing would go on."""
+anybody. Drawn at random, so many letters and digits are 128 bits, and so is a token. Shorter ones are refused with the
+guesses, or guessing would go on."""
 _FAILURES = 10
 _FAILURES_PER_S = _FAILURES / 60
 _MAX_ADDRESSES = 10_000
@@ -98,7 +99,7 @@ class Access:
         now = self._clock()
         redeem = shown.startswith(TOKEN_PREFIX)
         identity = self._tokens.redeem(shown, now) if redeem else self._keys.find(shown)
-        if identity is not None and (redeem or len(shown) >= _UNGUESSABLE):
+        if identity is not None and len(shown) >= _UNGUESSABLE:
             return identity
         address = network_of(connection.client.host if connection.client else "")
         failures = self._failures.get(address)

@@ -28,7 +28,10 @@ def allow(n_connections: int) -> None:
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (OSError, ValueError):  # a sandbox, or a kernel with a limit of its own
+        allowed = soft
     if allowed < wanted:
         logger.warning(
             "the system allows %d open files, too few for %d connections; ulimit -n or LimitNOFILE= raises that",

@@ -100,7 +100,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes as they arrive, cut anywhere."""
         if self._is_over:
-            if data[0] == _CLOSE:  # the answer to ours; where TLS knows no half-close, the client waits for an end
+            # The answer to ours, where it comes alone; where TLS knows no half-close, the client waits for an end. All else
+            # that begins so is not heard any more either.
+            if data[0] == _CLOSE:
                 self.transport.close()
             return
         if not self.handshake_initiated:

@@ -1,7 +1,7 @@
 /** `<voice-avatar>`: attributes in, events out, a face in between. */
 
 import { type MicrophoneOptions, type Session, VoiceClient } from "@voicesrv/web";
-import { changesTo } from "./asked.js";
+import { Asked } from "./asked.js";
 import { retell, type VoiceAvatarEventMap } from "./avatar-events.js";
 import { Captions } from "./captions.js";
 import { Conversation } from "./conversation.js";
@@ -36,7 +36,7 @@ export class VoiceAvatarElement extends WishingElement {
   #labels: Labels = ENGLISH;
   #given: VoiceClient | null = null;
   #own: VoiceClient | null = null;
-  #wished = ""; // of its own client, the last time: what was refused is not asked for again until it is another
+  #asked = new Asked({}); // of its own client
   #isTelling = false;
   #isNew = true; // on the page
 
@@ -198,13 +198,8 @@ export class VoiceAvatarElement extends WishingElement {
     // Together, as an agent and its voice are changed one after the other, and do not fit each other in between.
     queueMicrotask(() => {
       this.#isTelling = false;
-      const before = this.#wished;
-      const wished = settingsOf(this.wishes);
-      this.#wished = JSON.stringify(wished);
-      if (this.#own === null || this.#wished === before) return;
-      const changes = changesTo(this.#own.wanted, wished, this.pushToTalk);
-      if (Object.keys(changes).length > 0) this.#own.configure(changes);
-      else this.#conversation.forgive(); // what was refused is not wished any more
+      const changes = this.#asked.change(settingsOf(this.wishes));
+      if (changes !== null) this.#own?.configure(changes);
     });
   }
 
@@ -212,7 +207,7 @@ export class VoiceAvatarElement extends WishingElement {
     if (this.#given === null && !this.#conversation.isOn) {
       // After a failure, too: what is asked for may have changed since. What can go on does.
       const { wishes } = this;
-      this.#wished = JSON.stringify(settingsOf(wishes));
+      this.#asked = new Asked(settingsOf(wishes));
       this.#use(new VoiceClient(clientOptions(wishes)));
     }
     this.session = null; // it serves once
@@ -248,6 +243,9 @@ export class VoiceAvatarElement extends WishingElement {
       this.#conversationId = detail.conversation; // numbers of replies begin anew
       this.#captions.clear();
       this.#played = 0;
+    });
+    on("error", ({ detail }) => {
+      if (detail.refused !== null) this.#asked.refused(detail.refused);
     });
     on("playing", ({ detail }) => {
       if (!detail.playing) this.#played = detail.reply;

@@ -174,17 +174,15 @@ describe("a client of its own", () => {
 
   test("is told again what was refused together with something else", async () => {
     const { avatar, configure, tell } = await connected("");
-    const wanted = vi.spyOn(avatar.client as VoiceClient, "wanted", "get").mockReturnValue({});
-    avatar.settings = { words: undefined, visemes: undefined } as object;
     avatar.agent = "nobody";
     avatar.voice = "anna";
     await Promise.resolve();
-    tell("error", new VoiceError("not_found", "no such agent"));
+    const refused = { agent: "nobody", voice: "anna" };
+    tell("error", new VoiceError("not_found", "no such agent", { refused }));
     expect(avatar.shadowRoot?.textContent).toContain("no such agent");
     avatar.agent = "guide";
     await Promise.resolve();
     expect(configure).toHaveBeenLastCalledWith({ agent: "guide", voice: "anna" });
-    wanted.mockReturnValue({ agent: "guide", voice: "anna" });
     tell("configured", { settings: {} });
     expect(avatar.shadowRoot?.textContent).not.toContain("no such agent");
     avatar.agent = "cook";

@@ -54,11 +54,18 @@ class Wishes:
         return [_configure(id, changes) for id, changes in self._asked.items()]
 
     def received(self, event: ServerEvent) -> None:
-        """Keep what the server agrees to, and forget what it refuses."""
-        if isinstance(event, Configured | ServerError) and isinstance(event.id, str):
-            changes = self._asked.pop(event.id, None)
-            if changes is not None and isinstance(event, Configured):
-                self._kept = _after(self._kept, changes)
+        """Keep what the server agrees to, and forget what it refuses.
+
+        Answers come in order: what was asked before this one and has none was not looked at, and never will be.
+        """
+        if not (isinstance(event, Configured | ServerError) and event.id in self._asked):
+            return
+        for id in list(self._asked):
+            changes = self._asked.pop(id)
+            if id == event.id:
+                break
+        if isinstance(event, Configured):
+            self._kept = _after(self._kept, changes)
 
     def _next_id(self) -> str:
         self._n_asked += 1

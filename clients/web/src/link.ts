@@ -23,6 +23,8 @@ export interface Hooks {
 }
 
 const KEEPALIVE = "keepalive";
+const ENVELOPE = 100;
+/* Bytes of a command beside its fields, at most. */
 const STEADY_MS = 5_000;
 /* A connection that lived this long was a good one: the next drop starts the backoff anew. */
 const MAX_BUFFERED = 64_000;
@@ -52,6 +54,7 @@ export class Link {
   #isClosing = false;
   #attempt = 0;
   #upSince = 0;
+  #textBytes = Number.POSITIVE_INFINITY; // in one message, as far as the server has said
   #callOffDrain: (() => void) | null = null;
 
   /**
@@ -143,9 +146,11 @@ export class Link {
   /**
    * Ask for other settings, at once or when the connection is back.
    *
-   * @throws {VoiceError} `not_connected`: too many changes wait.
+   * @throws {VoiceError} `too_large`: the server would close; `not_connected`: too many changes wait.
    */
   configure(changes: Changes): void {
+    const size = new TextEncoder().encode(JSON.stringify(changes)).length + ENVELOPE;
+    if (size > this.#textBytes) throw new VoiceError("too_large", `${size} bytes are over ${this.#textBytes}`);
     const command = this.#wishes.ask(changes);
     if (command === null) throw new VoiceError("not_connected", "too many changes wait");
     if (this.up) this.send(command);
@@ -247,7 +252,10 @@ export class Link {
   #startAnew(closing: Closing): Closing {
     const isUnknown = this.#session !== null && closing.code === 4504;
     if (isUnknown) closing = { code: 4007, error: new VoiceError("state_lost", closing.error.detail) };
-    if (closing.code === 4007) this.#session = null;
+    if (closing.code === 4007) {
+      this.#session = null;
+      if (this.conversation === "") this.#wishes.anew(); // no other has begun with what is wanted
+    }
     return closing;
   }
 
@@ -273,10 +281,11 @@ export class Link {
     this.#connection = connection;
     this.#welcome(session, ready);
     if (again) this.reconnections++;
-    this.#hooks.received(ready);
+    // Before whoever hears of it says more.
     for (const command of this.#wishes.unanswered) this.sendIfUp(command);
-    this.#pump();
     if (this.#isClosing) this.sendIfUp({ type: "close" });
+    this.#hooks.received(ready);
+    this.#pump();
   }
 
   #welcome(session: Session | null, ready: Ready): void {
@@ -293,6 +302,7 @@ export class Link {
     this.#session = { conversation: ready.conversation, resume: ready.resume, after: 0 };
     this.#upSince = this.#world.now();
     const idleMs = Number(ready.limits.idle_timeout_s ?? Number.POSITIVE_INFINITY) * 1000;
+    this.#textBytes = Number(ready.limits.text_bytes ?? Number.POSITIVE_INFINITY);
     this.#heartbeat.start(Math.min(this.#upkeep.keepaliveMs, idleMs / 3));
   }
 
@@ -315,6 +325,7 @@ export class Link {
     if (this.#isOver) return;
     if (error === null) this.#session = null;
     else error.fatal = true;
+    if (error?.code === "too_large") this.#wishes.forget(); // or it would be the end of every connection
     this.#end.abort();
     this.#hooks.over(error);
   }

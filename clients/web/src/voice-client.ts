@@ -40,7 +40,7 @@ export class VoiceClient extends TypedEventTarget {
   constructor(options: VoiceClientOptions = {}) {
     super();
     this.#pushToTalk = options.pushToTalk ?? false;
-    this.#wishes = new Wishes(options.settings, this.#pushToTalk);
+    this.#wishes = new Wishes(options.settings, this.#pushToTalk, options.session != null);
     this.#audioEnd = audioEndOf(options.session);
     this.#lifetime = new Lifetime(options, this.#wishes, {
       begun: (ready) => this.#begun(ready),
@@ -217,7 +217,7 @@ export class VoiceClient extends TypedEventTarget {
     this.#capture.muted = on;
     // Silence will not end a turn any more. Before it is so, `finalize` ends the one that is open and no other.
     if (on) this.#lifetime.link?.offer({ type: "finalize" });
-    this.configure(on ? { endpointing_ms: 0 } : this.#wishes.waits);
+    this.#configure(on ? { endpointing_ms: 0 } : this.#wishes.waits);
   }
 
   /** The key is pressed: listen. */
@@ -286,10 +286,7 @@ export class VoiceClient extends TypedEventTarget {
    * again.
    */
   configure(changes: Changes): void {
-    const { link, session } = this.#lifetime;
-    if (link !== null) link.configure(changes);
-    else if (session === null) this.#wishes.keep(changes);
-    else this.#wishes.ask(changes); // a conversation that goes on has the settings that it had
+    this.#configure(this.#pushToTalk ? this.#wishes.putAside(changes) : changes);
   }
 
   /** Answer a `tool_call` with its output: text, or what can be JSON. */
@@ -315,6 +312,13 @@ export class VoiceClient extends TypedEventTarget {
     return link;
   }
 
+  #configure(changes: Changes): void {
+    const { link, session } = this.#lifetime;
+    if (link !== null) link.configure(changes);
+    else if (session === null) this.#wishes.keep(changes);
+    else this.#wishes.ask(changes); // a conversation that goes on has the settings that it had
+  }
+
   #begun(ready: Ready): void {
     if (this.#ready !== null && this.#ready.conversation !== ready.conversation) {
       this.#speaker.reset(); // numbers of replies begin anew
@@ -337,6 +341,7 @@ export class VoiceClient extends TypedEventTarget {
       if (this.#wishes.settings.mode !== "listen") this.#openSpeaker();
     }
     if (state === "idle") this.#advance({ type: "disconnected" });
+    if (state === "idle" && previous === "connecting") this.#speaker.close(); // nothing will be heard
     this.#emit("state", { state, previous });
     if (this.state === "connected") this.#advance({ type: "connected" }); // else a listener has hung up
   }

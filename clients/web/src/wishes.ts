@@ -20,14 +20,20 @@ const MAX_ASKED = 100;
  * Only what the server has agreed to is asked of the next conversation in its address, where a refusal would end it.
  */
 export class Wishes {
-  #kept: Wanted;
+  #kept: Wanted = SERVERS_CHOICE;
   #asked = new Map<string, Changes>(); // by the id of its `configure`
   #count = 0;
 
-  /** @param pushToTalk only `finalize` ends a turn; the waits of `settings` are for when it is switched off. */
-  constructor(settings: Settings = {}, pushToTalk = false) {
-    this.#kept = after(SERVERS_CHOICE, settings);
+  /**
+   * @param pushToTalk only `finalize` ends a turn; the waits of `settings` are for when it is switched off.
+   * @param goesOn with a conversation that has settings of its own, so that these are yet to be asked for.
+   */
+  constructor(settings: Settings = {}, pushToTalk = false, goesOn = false) {
+    this.keep(settings);
     if (pushToTalk) this.keep({ endpointing_ms: 0 });
+    if (!goesOn) return;
+    this.#asked.set(this.#nextId(), this.#kept.settings);
+    this.#kept = { ...this.#kept, settings: {} };
   }
 
   /** What is wanted, answered or not. */
@@ -49,6 +55,24 @@ export class Wishes {
   /** Want changes from the next conversation on. */
   keep(changes: Changes): void {
     this.#kept = after(this.#kept, changes);
+  }
+
+  /** While push to talk takes their place, want other silences for when it is switched off. Gives what is left. */
+  putAside({ endpointing_ms, endpointing_max_ms, ...rest }: Changes): Changes {
+    const { waits } = after(this.#kept, without(undefined, { endpointing_ms, endpointing_max_ms } as Changes));
+    this.#kept = { ...this.#kept, waits };
+    return rest;
+  }
+
+  /** The conversation that was to go on is lost: the next one is asked for all in its address. */
+  anew(): void {
+    this.#kept = this.#wanted;
+    this.#asked.clear();
+  }
+
+  /** Forget what has no answer: the server can make nothing of it. */
+  forget(): void {
+    this.#asked.clear();
   }
 
   /** Want changes in the conversation that is under way; null where too many have no answer. */
@@ -88,9 +112,14 @@ export class Wishes {
     return [...this.#asked.values()].reduce(after, this.#kept);
   }
 
+  /** The answers come in order: what was asked before this and has none was not looked at, and never will be. */
   #take(id: string | number | null): Changes | null {
-    const changes = this.#asked.get(id as string) ?? null;
-    this.#asked.delete(id as string);
+    const changes = this.#asked.get(id as string);
+    if (changes === undefined) return null;
+    for (const asked of [...this.#asked.keys()]) {
+      this.#asked.delete(asked);
+      if (asked === id) break;
+    }
     return changes;
   }
 

@@ -200,13 +200,53 @@ describe("settings", () => {
     await settled();
     sockets[1]?.drop(4007, "state_lost");
     await vi.advanceTimersByTimeAsync(1000);
-    expect(sockets[2]?.query).toEqual({ mode: "listen", refuse: "socket" });
+    expect(sockets[2]?.query).toEqual({ mode: "listen", voice: "somebody", refuse: "socket" });
     sockets[2]?.ready({ conversation: "c2" });
     await settled();
-    expect(sockets[2]?.commands).toEqual([{ type: "configure", voice: "somebody" }]);
-    sockets[2]?.answer({ voice: "somebody" });
-    expect(client.settings).toEqual({ voice: "somebody" });
+    expect(sockets[2]?.commands).toEqual([]);
     expect(of("error")).toHaveLength(3); // superseded, state_lost
+  });
+
+  test("go along where a conversation goes on, and before what a listener says", async () => {
+    const session = { conversation: "c1", resume: "r1", after: 4 };
+    const { client } = make({ settings: { mode: "listen", interrupt: false }, session });
+    client.addEventListener("ready", () => client.configure({ voice: "x" }));
+    void client.connect();
+    await settled();
+    sockets[0]?.ready();
+    await settled();
+    expect(sockets[0]?.query).toEqual({ conversation: "c1", resume: "r1", after: "4", refuse: "socket" });
+    expect(sockets[0]?.commands).toEqual([
+      { type: "configure", mode: "listen", interrupt: false },
+      { type: "configure", voice: "x" },
+    ]);
+  });
+
+  test("that no message can hold are refused here, and never end a connection twice", async () => {
+    const { client, socket } = await connected({ settings: { mode: "listen" } });
+    socket.ready({ limits: { text_bytes: 1000 } });
+    client.configure({ instructions: "x".repeat(2000) }); // the limit is of the first `ready`, where there was none
+    socket.drop(1009, "too_large");
+    await settled();
+    void client.connect();
+    await settled();
+    sockets[1]?.ready({ limits: { text_bytes: 1000 } });
+    await settled();
+    expect(sockets[1]?.commands).toEqual([]);
+    expect(() => client.configure({ instructions: "x".repeat(2000) })).toThrow(
+      expect.objectContaining({ code: "too_large", detail: expect.stringContaining("over 1000") }),
+    );
+    expect(client.wanted).toEqual({ mode: "listen" });
+  });
+
+  test("of waits during push to talk are told when it is off", async () => {
+    const { client, socket } = await connected({ pushToTalk: true });
+    client.configure({ endpointing_ms: 800, language: "de" });
+    client.setPushToTalk(false);
+    expect(socket.commands.filter(({ type }) => type === "configure")).toEqual([
+      { type: "configure", language: "de" },
+      { type: "configure", endpointing_ms: 800, endpointing_max_ms: 0 },
+    ]);
   });
 
   test("from before connect go along, until they are changed", async () => {

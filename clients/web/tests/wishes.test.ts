@@ -14,8 +14,8 @@ test("what is agreed to is asked of the next conversation, what is refused is no
   const [good, bad] = [ask(wishes, { language: "de" }), ask(wishes, { voice: "x" })];
   expect(wishes.query).toEqual({ mode: "listen" });
   expect(wishes.settings).toEqual({ mode: "listen", language: "de", voice: "x" });
-  expect(wishes.refused(bad)).toEqual({ voice: "x" });
   wishes.agreed(good);
+  expect(wishes.refused(bad)).toEqual({ voice: "x" });
   expect(wishes.query).toEqual({ mode: "listen", language: "de" });
   expect(wishes.settings).toEqual(wishes.query);
   expect(wishes.unanswered).toEqual([]);
@@ -64,6 +64,36 @@ test("push to talk asks for no wait, and remembers those before it", () => {
   expect(wishes.waits).toEqual({ endpointing_ms: null, endpointing_max_ms: 2000 });
   wishes.refused(id);
   expect(wishes.waits).toEqual({ endpointing_ms: null, endpointing_max_ms: 900 });
+});
+
+test("an answer settles what was asked before it: the server had no eye for that, and never will", () => {
+  const wishes = new Wishes();
+  ask(wishes, { language: "de" });
+  const id = ask(wishes, { language: "en" });
+  ask(wishes, { voice: "x" });
+  wishes.agreed(id);
+  expect(wishes.query).toEqual({ language: "en" });
+  expect(wishes.settings).toEqual({ language: "en", voice: "x" });
+  expect(wishes.unanswered).toHaveLength(1);
+});
+
+test("a conversation that goes on is asked for what a new one has in its address, and so is one that takes its place", () => {
+  const wishes = new Wishes({ agent: "guide", endpointing_ms: 500 }, true, true);
+  expect(wishes.query).toEqual({});
+  expect(wishes.unanswered).toMatchObject([{ agent: "guide", endpointing_ms: 0 }]);
+  expect(wishes.waits).toEqual({ endpointing_ms: 500, endpointing_max_ms: 0 });
+  wishes.anew();
+  expect(wishes.query).toEqual({ agent: "guide", endpointing_ms: 0 });
+  expect(wishes.unanswered).toEqual([]);
+});
+
+test("waits that are wanted during push to talk are for after it", () => {
+  const wishes = new Wishes({ endpointing_ms: 300 }, true);
+  expect(wishes.putAside({ language: "de", endpointing_ms: 800 })).toEqual({ language: "de" });
+  expect(wishes.query).toEqual({ endpointing_ms: 0 });
+  expect(wishes.waits).toEqual({ endpointing_ms: 800, endpointing_max_ms: 0 });
+  wishes.putAside({ endpointing_ms: null });
+  expect(wishes.waits).toEqual({ endpointing_ms: null, endpointing_max_ms: null });
 });
 
 test("null brings back what the server chooses", () => {

@@ -1,6 +1,6 @@
 /** What a person can choose here, from what the server has. Pure. */
 
-import type { Settings } from "@voicesrv/web";
+import type { Changes, Settings } from "@voicesrv/web";
 import type { Choice, ChoiceGroup } from "../shared/dom.js";
 import type { Engines, Info } from "../shared/server.js";
 
@@ -90,9 +90,8 @@ export function choicesAsBefore(
 }
 
 /** What to tell a conversation that is under way; an empty choice is the server's own again. */
-export function settingsFor(change: Partial<Record<ServerChoice, string>>, info: Info): Settings {
-  const entries = Object.entries(change).map(([name, value]) => [name, value || (info.defaults[name] ?? value)]);
-  return Object.fromEntries(entries);
+export function settingsFor(change: Partial<Record<ServerChoice, string>>): Changes {
+  return Object.fromEntries(Object.entries(change).map(([name, value]) => [name, value || null]));
 }
 
 /**

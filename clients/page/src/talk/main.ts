@@ -101,7 +101,7 @@ const talk = new Talk(
       if (subject === "connection") explainSharing();
     },
     refused: (changes) => {
-      remember(choicesAsBefore(changes, talk.client.settings, info?.defaults ?? {}));
+      remember(choicesAsBefore(changes, { ...talk.client.settings, ...talk.client.wanted }, info?.defaults ?? {}));
       showSettings();
     },
     announce: (text) => {
@@ -174,7 +174,7 @@ function anew(): Promise<void> {
 function choose(name: ServerChoice, value: string): void {
   const change = choiceOf(name, value);
   remember(change);
-  if (info !== null) talk.client.configure(settingsFor(change, info));
+  talk.client.configure(settingsFor(change));
   showSettings();
 }
 

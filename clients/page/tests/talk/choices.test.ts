@@ -99,12 +99,12 @@ test("a conversation begins with what was chosen alone", () => {
 });
 
 test("a choice that is taken back is the server's again", () => {
-  expect(settingsFor({ llm: "" }, INFO)).toEqual({ llm: "echo" });
-  expect(settingsFor({ llm: "openai" }, INFO)).toEqual({ llm: "openai" });
+  expect(settingsFor({ llm: "" })).toEqual({ llm: null });
+  expect(settingsFor({ llm: "openai" })).toEqual({ llm: "openai" });
 });
 
 test("another synthesiser has its own voice", () => {
-  expect(settingsFor(choiceOf("tts", "piper"), INFO)).toEqual({ tts: "piper", voice: "" });
+  expect(settingsFor(choiceOf("tts", "piper"))).toEqual({ tts: "piper", voice: null });
   expect(choiceOf("voice", "amy")).toEqual({ voice: "amy" });
 });
 
