@@ -73,8 +73,8 @@ class Settings(BaseSettings):
     it too."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(default=(), repr=False)
     """Keys that clients may show, comma-separated, each ``KEY``, ``NAME:KEY`` or, for one that may do no
-    more than that, ``NAME+SCOPE+SCOPE:KEY``; empty asks for none. Draw them at random: from 22 characters on, a key is let
-    in however many wrong ones come from its address."""
+    more than that, ``NAME+SCOPE+SCOPE:KEY``; empty asks for none. Draw them at random: from 22 characters on, a
+    key is let in however many wrong ones come from its address."""
     open_access: bool = False
     """Serve an address that others can reach without any key."""
     allowed_origins: _List = ()

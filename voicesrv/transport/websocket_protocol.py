@@ -100,8 +100,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes as they arrive, cut anywhere."""
         if self._is_over:
-            # The answer to ours, where it comes alone; where TLS knows no half-close, the client waits for an end. All else
-            # that begins so is not heard any more either.
+            # The answer to ours, where it comes alone: where TLS knows no half-close, the client waits for an end. All
+            # else that begins so is not heard any more either.
             if data[0] == _CLOSE:
                 self.transport.close()
             return

@@ -57,7 +57,6 @@ const SERVER_SENTENCES = {
   origin_not_allowed: "The server does not let this page connect. Whoever runs it can add the page to allowed_origins.",
   overloaded: "The server is full. It will be tried again in a moment.",
   shutting_down: "The server is restarting. The conversation goes on when it is back.",
-  too_large: "This is more than the server takes at once. Make it shorter.",
   rate_limited: "That was too much at once. Wait a moment.",
   audio_too_fast: "Audio was sent too fast. Wait a moment.",
   idle: "The connection was idle for too long. It is being opened again.",

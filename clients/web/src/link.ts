@@ -150,7 +150,12 @@ export class Link {
    */
   configure(changes: Changes): void {
     const size = new TextEncoder().encode(JSON.stringify(changes)).length + ENVELOPE;
-    if (size > this.#textBytes) throw new VoiceError("too_large", `${size} bytes are over ${this.#textBytes}`);
+    if (size > this.#textBytes) {
+      throw new VoiceError(
+        "too_large",
+        `configure: ${size} bytes are over the ${this.#textBytes} that the server takes`,
+      );
+    }
     const command = this.#wishes.ask(changes);
     if (command === null) throw new VoiceError("not_connected", "too many changes wait");
     if (this.up) this.send(command);

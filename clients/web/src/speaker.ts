@@ -2,7 +2,7 @@
 
 import { context, keepAwake, loadWorklet, type WorkletUrl } from "./audio.js";
 import type { ServerEvent } from "./events.js";
-import { OutputLatency } from "./output-latency.js";
+import { outputLatencyMs } from "./output-latency.js";
 import type { Audio } from "./protocol.js";
 import type { Mark, SpeakerCommand } from "./worklets/messages.js";
 
@@ -29,7 +29,6 @@ export class Speaker {
   readonly #workletUrl: WorkletUrl;
   readonly #marks = new Map<number, Mark>(); // by reply
   readonly #heard = new Map<number, number>(); // ms told so far, by reply
-  readonly #latency = new OutputLatency();
   #deviceId = ""; // chosen, over all openings
   #context: AudioContext | null = null;
   #output: GainNode | null = null;
@@ -90,7 +89,6 @@ export class Speaker {
     await this.open();
     await direct(this.#context, deviceId);
     this.#deviceId = deviceId;
-    this.#latency.reset();
   }
 
   /** Take what the server says, of which only what is heard matters here. */
@@ -137,7 +135,7 @@ export class Speaker {
 
   /** From the audio thread to the ear, as far as the browser knows. */
   get latencyMs(): number {
-    return this.#context === null ? 0 : this.#latency.of(this.#context, this.#sounding !== 0);
+    return this.#context === null ? 0 : outputLatencyMs(this.#context);
   }
 
   /** Ask once more for sound where the browser blocks it; settles when it is allowed. */
@@ -170,15 +168,7 @@ export class Speaker {
     this.#output = new GainNode(opened);
     this.#output.connect(opened.destination);
     opened.onstatechange = () => this.#announce();
-    this.#latency.reset();
-    const letSleep = keepAwake(opened);
-    const { mediaDevices } = navigator; // only for secure pages
-    const changed = (): void => this.#latency.reset();
-    mediaDevices?.addEventListener("devicechange", changed);
-    this.#letSleep = () => {
-      letSleep();
-      mediaDevices?.removeEventListener("devicechange", changed);
-    };
+    this.#letSleep = keepAwake(opened);
     try {
       await loadWorklet(opened, "speaker", this.#workletUrl);
     } catch (error) {

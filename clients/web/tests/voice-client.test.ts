@@ -234,7 +234,7 @@ describe("settings", () => {
     await settled();
     expect(sockets[1]?.commands).toEqual([]);
     expect(() => client.configure({ instructions: "x".repeat(2000) })).toThrow(
-      expect.objectContaining({ code: "too_large", detail: expect.stringContaining("over 1000") }),
+      expect.objectContaining({ code: "too_large", detail: expect.stringContaining("over the 1000") }),
     );
     expect(client.wanted).toEqual({ mode: "listen" });
   });
