@@ -78,7 +78,8 @@ def test_a_sentence_in_real_time_under_two_loads_and_its_picture(tmp_path: Path)
     for cell in rows["word's end → stable, p50 / p95 ms"]:
         assert 100 < two_numbers(cell)[0] < 3000
     for cell in rows["end of turn → final, p50 / p95 ms"]:
-        assert 0 < two_numbers(cell)[0] < 3000
+        # Nought where the text that was asked for during the closing silence had come before the silence was over.
+        assert 0 <= two_numbers(cell)[0] < 3000
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
