@@ -358,6 +358,9 @@ class Ready:
     engines: Mapping[str, str]
     lead_ms: int
     received_ms: int
+    """Input audio that the server has."""
+    received_messages: int
+    """Text messages that the server has, of all sockets of this connection; what it was sent after them is lost."""
     limits: Mapping[str, Any]
 
 

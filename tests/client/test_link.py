@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -126,6 +127,40 @@ async def test_a_command_waits_for_the_connection_to_be_back() -> None:
             tasks.create_task(link.send({"type": "text", "text": "hello"}))
             tasks.create_task(rest(link))
     assert heard == [{"type": "text", "text": "hello"}]
+
+
+async def test_commands_that_a_drop_swallowed_are_said_again_after_the_audio_before_them() -> None:
+    heard: list[Any] = []
+    dropped = asyncio.Event()
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready(received_messages=0)
+        await peer.hear_command()
+        await peer.hear_command()
+        await peer.hear_audio(20 * MS)
+        await peer.hear_command()
+        peer.drop()
+        dropped.set()
+
+    async def goes_on(peer: Peer) -> None:
+        await peer.ready(received_messages=2, received_ms=10)
+        heard.append(await peer.socket.recv())
+        heard.append(json.loads(await peer.socket.recv()))
+        heard.append(json.loads(await peer.socket.recv()))
+        await peer.socket.close(1000)
+
+    async with scripted(drops, goes_on) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        await link.send({"type": "text", "text": "1"})
+        await link.send_if_up({"type": "playback", "reply": 1, "played_ms": 1})
+        await link.send_audio(bytes(20 * MS))
+        await link.send({"type": "finalize"})
+        await dropped.wait()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(rest(link))
+            tasks.create_task(link.send({"type": "text", "text": "2"}))
+    assert heard == [bytes(10 * MS), {"type": "finalize"}, {"type": "text", "text": "2"}]
 
 
 @pytest.mark.parametrize("code", [1011, 1012, 1013, 4001, 4002, 4004])

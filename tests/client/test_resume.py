@@ -90,3 +90,30 @@ async def test_another_output_format_goes_on_where_it_was_cut() -> None:
     (end,) = of(got, AudioEnd)
     n_bytes = sum(len(piece.pcm) for piece in of(got, Audio))
     assert n_bytes == pytest.approx(8 * end.duration_ms, abs=16)
+
+
+async def test_every_text_arrives_once_and_in_order_whenever_it_is_cut() -> None:
+    texts = [f"number {n}" for n in range(24)]
+    got: list[ServerEvent | Audio] = []
+    upkeep = Upkeep(jitter=lambda: 0.0)
+    async with (
+        null_server() as server,
+        wire_to(server) as (wire, url),
+        VoiceClient(url, upkeep=upkeep, mode="listen") as client,
+    ):
+
+        async def type_them() -> None:
+            for n, text in enumerate(texts):
+                await client.send_text(text)
+                if n % 4 == 1:
+                    wire.cut()  # what was given to the socket a moment ago may have arrived or not
+                await asyncio.sleep(0.002 * n)
+
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+            tasks.create_task(type_them())
+            async for event in client:
+                got.append(event)
+                if isinstance(event, TurnEnd) and event.text == texts[-1]:
+                    break
+    assert client.reconnections > 2
+    assert [turn.text for turn in of(got, TurnEnd)] == texts

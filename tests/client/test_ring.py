@@ -20,7 +20,7 @@ def test_hands_audio_on_once_and_in_order() -> None:
     ring = MicrophoneRing()
     ring.append(b"ab")
     ring.append(b"c")
-    assert ring.pending(2) == b"ab"
+    assert ring.pending(limit=2) == b"ab"
     assert ring.pending() == b"c"
     assert ring.pending() == b""
 
@@ -53,7 +53,7 @@ def test_counts_what_a_long_drop_lost_and_stays_on_the_servers_count() -> None:
 def test_skips_whole_samples_where_the_network_is_too_slow() -> None:
     ring = MicrophoneRing(seconds=0.1)
     ring.append(numbered(1))
-    assert ring.pending(1) == numbered(1)[:1]  # half a sample is on its way
+    assert ring.pending(limit=1) == numbered(1)[:1]  # half a sample is on its way
     audio = numbered(16 * 200, first=1)
     ring.append(audio)
     rest = drained(ring)
@@ -91,8 +91,8 @@ def test_any_split_comes_out_whole(pieces: list[bytes], limit: int) -> None:
     out = b""
     for piece in pieces:
         ring.append(piece)
-        out += ring.pending(limit)
-    while chunk := ring.pending(limit):
+        out += ring.pending(limit=limit)
+    while chunk := ring.pending(limit=limit):
         out += chunk
     assert out == b"".join(pieces)
 

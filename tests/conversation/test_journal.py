@@ -340,6 +340,6 @@ def test_every_size_is_counted_the_same_when_it_goes() -> None:
 def test_ready_is_not_told_again() -> None:
     """It was for a socket that is gone, and its token is used up."""
     journal = Journal()
-    journal.append(Ready("c", ME, "used", {}, {}, 2000, 0, {}), only_for=ME)
+    journal.append(Ready("c", ME, "used", {}, {}, 2000, 0, 0, {}), only_for=ME)
     journal.append(AudioStarted(1))
     assert journal.since(0, ME) == [(2, AudioStarted(1))]

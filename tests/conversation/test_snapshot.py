@@ -36,7 +36,7 @@ def a_snapshot(*told: Entry) -> Snapshot:
         ),
         told=told,
         seated=(
-            Seated("cn_1", Options(mode="listen", tools=(Tool("clock", "tells", {"type": "object"}),)), "t", 1234),
+            Seated("cn_1", Options(mode="listen", tools=(Tool("clock", "tells", {"type": "object"}),)), "t", 1234, 56),
         ),
     )
 
@@ -48,7 +48,7 @@ def through_json(snapshot: Snapshot) -> Snapshot:
 def test_goes_through_json() -> None:
     turn = TurnEnded(1, "hé", 0, 900, 0.5, "fr", EndCause.CLOSE, (Word("hé", 0, 900, 0.25),))
     words = events.ReplyWords(1, (SpokenWord("a", 1, 2),))
-    ready = Ready("cv", "cn", "t", {"a": [1]}, {"vad": "x"}, 2000, 0, {"x": 1.5})
+    ready = Ready("cv", "cn", "t", {"a": [1]}, {"vad": "x"}, 2000, 0, 0, {"x": 1.5})
     snapshot = a_snapshot(Entry(5, turn, None), Entry(6, words, None), Entry(7, ready, "cn_1"))
     assert through_json(snapshot) == snapshot
 
@@ -76,7 +76,7 @@ def test_every_event_goes_through_json(kind: type[Any], data: st.DataObject) -> 
 @pytest.mark.parametrize(
     "damage",
     [
-        {"version": 2},
+        {"version": 1},
         {"items": [["UserItem", {}]]},
         {"items": [["Event", {}]]},
         {"told": [[1, None, ["ReplyAudio", {"reply": 1, "pcm": "", "start_ms": 0}]]]},

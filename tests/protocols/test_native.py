@@ -119,7 +119,7 @@ def test_ids_come_back_as_they_were() -> None:
 # type, fields that are always there, fields that may be; from the protocol's page
 TABLE = {
     "ready": (
-        "protocol conversation connection resume settings engines lead_ms received_ms limits",
+        "protocol conversation connection resume settings engines lead_ms received_ms received_messages limits",
         "audio",  # an addition: where a resume goes on in the middle of a reply
     ),
     "configured": ("settings", "id"),

@@ -97,11 +97,12 @@ async def connected(
     options: ConnectionOptions | None = None,
     identity: Identity | None = None,
     defaults: dict[str, Any] | None = None,
+    back: dict[str, Any] | None = None,
     **query: Any,
 ) -> AsyncIterator[Socket]:
     socket = Socket()
     chosen = changed(Options(), defaults or {})
-    seat = await it.hub.join(Join("local", changed(chosen, query)))
+    seat = await it.hub.join(Join("local", changed(chosen, query), **back or {}))
     served = Connection(
         seat,
         identity or Identity("local"),
@@ -116,6 +117,20 @@ async def connected(
         tasks.create_task(served.run())
         yield socket
         socket.hang_up()
+
+
+async def test_says_how_many_text_messages_it_has_of_all_sockets_also_those_that_it_refused() -> None:
+    async with stage() as it:
+        back: dict[str, Any] = {}
+        for before, said in ((0, ["ping", "nonsense", "[]"]), (3, ["text"]), (4, [])):
+            async with connected(it, back=back) as socket:
+                ready = await socket.get("ready")
+                assert ready["received_messages"] == before
+                back = {"conversation": ready["conversation"], "resume": ready["resume"], "after": ready["seq"]}
+                for type in said:
+                    socket.say("[]" if type == "[]" else {"type": type, "text": "hello"})
+                socket.say(QUIET)  # is no text
+                await asyncio.sleep(1)
 
 
 async def test_talks() -> None:

@@ -146,7 +146,8 @@ class Conversation:
     def snapshot(self) -> Snapshot:
         """What another process needs to go on."""
         seated = tuple(
-            Seated(each.id, each.options, each.token, each.listener.received_ms) for each in self.participants.values()
+            Seated(each.id, each.options, each.token, each.listener.received_ms, each.received_messages)
+            for each in self.participants.values()
         )
         return Snapshot(
             id=self.id,

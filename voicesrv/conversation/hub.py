@@ -208,7 +208,8 @@ class Hub:
             return None
         participants = []
         for seated in snapshot.seated:
-            participant = Participant(seated.id, await self.resolve(seated.options), seated.received_ms)
+            setup = await self.resolve(seated.options)
+            participant = Participant(seated.id, setup, seated.received_ms, seated.received_messages)
             participant.token = seated.token
             participants.append(participant)
         if id in self._conversations:  # another of its connections came back meanwhile

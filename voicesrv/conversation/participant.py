@@ -89,9 +89,11 @@ class OpenTurn:
 class Participant:
     """What a conversation knows of one connection."""
 
-    def __init__(self, id: str, setup: Setup, received_ms: int = 0) -> None:
+    def __init__(self, id: str, setup: Setup, received_ms: int = 0, received_messages: int = 0) -> None:
         self.id = id
         self.setup = setup
+        self.received_messages = received_messages
+        """Text messages that were looked at, from all its sockets."""
         self.listener = Listener(setup.vad, setup.options, received_ms)
         self.turns: deque[OpenTurn] = deque()
         """Turns whose end has not been told, oldest first; only the last can still be spoken."""

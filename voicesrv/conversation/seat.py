@@ -66,6 +66,7 @@ class Seat:
             engines=participant.setup.engine_names,
             lead_ms=self._hub.options.lead_ms,
             received_ms=participant.listener.received_ms,
+            received_messages=participant.received_messages,
             limits=limits,
         )
         if self._join.resume is None:

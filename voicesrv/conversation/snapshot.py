@@ -19,7 +19,7 @@ from voicesrv.errors import VoicesrvError
 from voicesrv.events import ToolCall
 from voicesrv.options import Options
 
-VERSION = 1
+VERSION = 2
 
 
 class SnapshotError(VoicesrvError):
@@ -34,6 +34,7 @@ class Seated:
     options: Options
     token: str
     received_ms: int
+    received_messages: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -325,6 +325,7 @@ def _write(event: Event) -> tuple[str, dict[str, Any]]:
                 "engines": dict(event.engines),
                 "lead_ms": event.lead_ms,
                 "received_ms": event.received_ms,
+                "received_messages": event.received_messages,
                 "limits": dict(event.limits),
             }
             return "ready", fields

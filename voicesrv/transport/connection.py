@@ -241,6 +241,7 @@ class Connection:
             id: str | int | None = None
             try:
                 if data is None:
+                    participant.received_messages += 1
                     if not self._may_control(now):
                         continue
                     data = message["text"]

@@ -65,6 +65,9 @@ class Ready(ServerEvent):
     engines: Mapping[str, Any] = field(default_factory=dict)
     lead_ms: int = 2000
     received_ms: int = 0
+    """Input audio that the server has."""
+    received_messages: int | None = None
+    """Text messages that the server has, from all sockets of this connection; None where it does not count them."""
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import random
@@ -15,6 +14,7 @@ from typing import Any
 from voicesrv_client.connection import Connection
 from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted, VoiceClientError
 from voicesrv_client.events import Audio, Pong, Ready, ServerEvent
+from voicesrv_client.outgoing import Outgoing
 from voicesrv_client.protocol import Incoming, Next, after_close, backoff_s, build_url
 from voicesrv_client.ring import MicrophoneRing
 from voicesrv_client.wishes import Wishes
@@ -87,12 +87,12 @@ class Link:
         self._trust = trust
         self._upkeep = upkeep
         self._wishes = Wishes(options)
-        self._ring = MicrophoneRing(*_audio_format(options), seconds=upkeep.ring_s)
+        self._outgoing = Outgoing(MicrophoneRing(*_audio_format(options), seconds=upkeep.ring_s))
         self._incoming = Incoming()
         self._connection: Connection | None = None
         self._resume = ""
         self._up = asyncio.Event()  # a connection stands, or none ever will again
-        self._audio_order = asyncio.Lock()
+        self._order = asyncio.Lock()  # of what is sent
         self._closing = False
         self._over: Closed | None = None
         self._attempt = 0
@@ -126,32 +126,30 @@ class Link:
         """
         if self._over is not None:
             raise self._over
-        self._ring.append(data)
-        await self._send_pending()
+        self._outgoing.ring.append(data)
+        await self._pump()
 
     async def send(self, command: Mapping[str, Any]) -> None:
-        """Send a command, once a connection stands.
+        """Send a command, once a connection stands; what was heard before it is sent before it.
+
+        It is sent again on the next connection if this one swallows it. Cancelling does not take it back.
 
         Raises:
             Closed: the conversation is over.
         """
-        while True:
+        if self._over is not None:
+            raise self._over
+        self._outgoing.add(command)
+        while self._outgoing.has_commands:
             await self._up.wait()
             if self._over is not None:
                 raise self._over
-            connection = self._connection
-            try:
-                await self._say(command)
-            except Closed:
-                if connection is self._connection:  # else the reader has come back meanwhile
-                    self._up.clear()
-            else:
-                return
+            await self._pump()
 
     async def send_if_up(self, command: Mapping[str, Any]) -> None:
         """Send a command that would be stale after a reconnection, or forget it."""
-        if self._up.is_set() and self._over is None:
-            with contextlib.suppress(Closed):
+        async with self._order:
+            if self._up.is_set() and self._over is None:
                 await self._say(command)
 
     async def configure(self, changes: Mapping[str, Any]) -> None:
@@ -165,35 +163,50 @@ class Link:
             raise self._over
         if any(name in changes for name in _AUDIO_OPTIONS):
             audio_format = _audio_format({**self._wishes.settings, **changes})
-            await self._send_pending()
-            async with self._audio_order:
-                self._ring.changed(*audio_format)
+            await self._pump()
+            async with self._order:
+                self._outgoing.ring.changed(*audio_format)
         await self.send_if_up(self._wishes.ask(changes))  # else the next connection is told
 
     async def finish(self) -> None:
         """Ask the server to finish what was said and close; asked again after a drop."""
         self._closing = True
-        await self.send({"type": "close"})
+        await self._pump()
+        await self.send_if_up({"type": "close"})
 
-    async def _send_pending(self) -> None:
-        async with self._audio_order:
-            while (connection := self._connection) is not None and (chunk := self._ring.pending()):
-                try:
-                    await connection.send(chunk)
-                except Closed:
-                    return  # the reader comes back, and the ring has it all
-                self._last_sent = asyncio.get_running_loop().time()
+    async def _pump(self) -> None:
+        """Send what waits, while the connection takes it; after a drop the next one is sent the rest."""
+        async with self._order:
+            await self._send_waiting()
+
+    async def _send_waiting(self) -> None:
+        while self._up.is_set() and (waiting := self._outgoing.next()) is not None:
+            if isinstance(waiting, bytes):
+                sent = await self._write(waiting)
+            elif not (sent := await self._write(_encoded(waiting))):
+                self._outgoing.take_back()
+            if not sent:
+                return
 
     async def _say(self, command: Mapping[str, Any]) -> None:
-        """Send a command on the connection at hand.
+        """Send a command past what waits, or forget it."""
+        self._outgoing.count()
+        await self._write(_encoded(command))
 
-        Raises:
-            Closed: there is none, or it is gone.
-        """
-        if self._connection is None:
-            raise Closed(1006)
-        await self._connection.send(json.dumps(command, ensure_ascii=False))
+    async def _write(self, message: str | bytes) -> bool:
+        """Send a message, and say whether it was."""
+        connection = self._connection
+        if connection is None:
+            return False
+        try:
+            # Whoever asked for it may be cancelled; what is counted as sent is sent all the same.
+            await asyncio.shield(connection.send(message))
+        except Closed:
+            if connection is self._connection:  # else the reader has come back meanwhile
+                self._down()
+            return False
         self._last_sent = asyncio.get_running_loop().time()
+        return True
 
     # --- in -------------------------------------------------------------------------------------
 
@@ -236,7 +249,7 @@ class Link:
     async def _come_back(self, closed: Closed) -> Ready | None:
         """Answer a drop: the ``Ready`` of the new connection, or None where the end was asked for."""
         loop = asyncio.get_running_loop()
-        self._up.clear()
+        self._down()
         self._connection = None
         if loop.time() - self._up_since > _STEADY_S:
             self._attempt = 0
@@ -299,10 +312,10 @@ class Link:
         connection, ready = await Connection.open(url, token, self._trust)
         if "resume" in query:
             self._incoming.resumed()
-            self.lost_ms += self._ring.rewind(ready.received_ms)
+            self.lost_ms += self._outgoing.rewind(ready)
         else:
             self._incoming = Incoming()
-            self._ring.restart(ready.received_ms)
+            self._outgoing.restart(ready)
             self._wishes.begun()
         self.conversation, self._resume = ready.conversation, ready.resume
         self._connection = connection
@@ -313,16 +326,24 @@ class Link:
     async def _tell(self, ready: Ready) -> None:
         """Tell a new connection what it cannot know."""
         log.info("on connection %s", ready.connection)
-        with contextlib.suppress(Closed):  # gone again already: the next read finds out
+        async with self._order:
             for command in self._wishes.unanswered:
                 await self._say(command)
-            await self._send_pending()
+            await self._send_waiting()
             if self._closing:
                 await self._say({"type": "close"})
+
+    def _down(self) -> None:
+        if self._over is None:  # else nobody is to wait
+            self._up.clear()
 
     def _end(self, closed: Closed) -> None:
         self._over = self._over or closed
         self._up.set()  # whoever waits to send is told
+
+
+def _encoded(command: Mapping[str, Any]) -> str:
+    return json.dumps(command, ensure_ascii=False)
 
 
 def _audio_format(options: Mapping[str, Any]) -> tuple[str, int, int]:

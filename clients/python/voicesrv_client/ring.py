@@ -32,7 +32,12 @@ class MicrophoneRing:
     @property
     def sent_ms(self) -> int:
         """Input audio given so far, in ms."""
-        return (self._start + len(self._data) - self._origin) * 1000 // self._per_second
+        return (self.end - self._origin) * 1000 // self._per_second
+
+    @property
+    def end(self) -> int:
+        """Position after the last byte given."""
+        return self._start + len(self._data)
 
     def append(self, data: bytes) -> None:
         """Take audio from the microphone, any number of bytes."""
@@ -41,14 +46,21 @@ class MicrophoneRing:
         if len(self._data) > self._capacity + self._capacity // 4:
             self._drop_samples(len(self._data) - self._capacity)
 
-    def pending(self, limit: int = 32_000) -> bytes:
-        """Give audio that was not handed on yet, at most ``limit`` bytes, and count it as handed on."""
+    def pending(self, until: int | None = None, limit: int = 32_000) -> bytes:
+        """Give audio that was not handed on yet, and count it as handed on.
+
+        Args:
+            until: a position to stop at.
+            limit: bytes at most.
+        """
         if self._cursor < self._start:
             # A gap of whole samples, as the server may hold half of one; its count leaves the gap out.
             gap = -(-(self._start - self._cursor) // self._frame_bytes) * self._frame_bytes
             self._origin += gap
             self._cursor += gap
         start = self._cursor - self._start
+        if until is not None:
+            limit = min(limit, max(0, until - self._cursor))
         chunk = bytes(self._data[start : start + limit])
         self._cursor += len(chunk)
         return chunk
@@ -62,7 +74,7 @@ class MicrophoneRing:
         position = self._origin + received_ms * self._per_second // 1000 // self._frame_bytes * self._frame_bytes
         lost = max(0, self._start - position)
         self._origin += lost
-        self._cursor = min(position + lost, self._start + len(self._data))
+        self._cursor = min(position + lost, self.end)
         return lost * 1000 // self._per_second
 
     def restart(self, received_ms: int = 0) -> None:

@@ -45,6 +45,8 @@ export interface Ready extends Numbered {
   lead_ms: number;
   /** Input audio that the server has. */
   received_ms: number;
+  /** Text messages that the server has, from all sockets of this connection; null where it does not count them. */
+  received_messages: number | null;
   limits: Record<string, unknown>;
 }
 
@@ -283,6 +285,7 @@ const FIELDS: Record<Exclude<ServerEvent["type"], "unknown">, Record<string, Fie
     engines: OBJECT_OR_NONE,
     lead_ms: { allows: isWhole, default: 2000 },
     received_ms: WHOLE_OR_0,
+    received_messages: WHOLE_OR_NULL,
     limits: OBJECT_OR_NONE,
   },
   configured: { settings: OBJECT, id: ID },

@@ -140,7 +140,9 @@ export class Link {
 
   /** Send a command that would be stale after a reconnection, or forget it. */
   sendIfUp(command: Command): void {
-    this.#connection?.send(encodeCommand(command));
+    if (this.#connection === null) return;
+    this.#outgoing.count();
+    this.#connection.send(encodeCommand(command));
   }
 
   /**
@@ -288,9 +290,9 @@ export class Link {
     if (again) this.reconnections++;
     // Before whoever hears of it says more.
     for (const command of this.#wishes.unanswered) this.sendIfUp(command);
-    if (this.#isClosing) this.sendIfUp({ type: "close" });
     this.#hooks.received(ready);
     this.#pump();
+    if (this.#isClosing) this.offer({ type: "close" });
   }
 
   #welcome(session: Session | null, ready: Ready): void {
@@ -300,9 +302,9 @@ export class Link {
     } else {
       this.#incoming.resumed();
     }
-    if (this.conversation === "") this.#outgoing.begin(ready.received_ms);
-    else if (session === null) this.#outgoing.restart(ready.received_ms);
-    else this.lostMs += this.#outgoing.rewind(ready.received_ms);
+    if (this.conversation === "") this.#outgoing.begin(ready);
+    else if (session === null) this.#outgoing.restart(ready);
+    else this.lostMs += this.#outgoing.rewind(ready);
     this.conversation = ready.conversation;
     this.#session = { conversation: ready.conversation, resume: ready.resume, after: 0 };
     this.#upSince = this.#world.now();

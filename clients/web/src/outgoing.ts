@@ -9,17 +9,31 @@ interface Placed {
   at: number;
 }
 
+interface Sent extends Placed {
+  /** Its number among the text messages of this conversation, as the server counts them. */
+  number: number;
+}
+
+/** What the server has, as `ready` tells it. */
+export interface Received {
+  received_ms: number;
+  received_messages: number | null;
+}
+
 const MAX_COMMANDS = 100;
-const ENDS_KEPT = 20;
-/* More turns than a person ends within what a broken connection swallows. */
+const SENT_KEPT = 100;
+/* More than a person says within what a broken connection swallows. */
+const REPEATED_BY_OTHERS: readonly string[] = ["configure", "close"] satisfies Command["type"][];
+/* Whoever wants them says them again until they are answered. */
 const OF_A_CONVERSATION: readonly string[] = ["finalize", "cancel", "tool_result"] satisfies Command["type"][];
 /* They speak of a turn or a reply, so in another conversation they mean nothing. */
 
-/** Waits for a connection; audio that was sent is kept, so that it can be sent again. */
+/** Waits for a connection; what was sent is kept, so that what the server did not get can be sent again. */
 export class Outgoing {
   readonly #ring: MicrophoneRing;
   #commands: Placed[] = [];
-  #ends: Placed[] = []; // of turns, sent
+  #sent: Sent[] = [];
+  #count = 0; // of text messages sent, as the server counts them
 
   /** @param keepMs of audio; what is older is dropped. */
   constructor(keepMs: number) {
@@ -48,32 +62,43 @@ export class Outgoing {
     const audio = this.#ring.pending(this.#commands[0]?.at);
     if (audio.length > 0) return audio;
     const next = this.#commands.shift();
-    if (next?.command.type === "finalize") this.#ends = [...this.#ends, next].slice(-ENDS_KEPT);
-    return next?.command ?? null;
+    if (next === undefined) return null;
+    this.count();
+    if (!REPEATED_BY_OTHERS.includes(next.command.type)) {
+      this.#sent = [...this.#sent, { ...next, number: this.#count }].slice(-SENT_KEPT);
+    }
+    return next.command;
   }
 
-  /** The server's count of audio, which stands at `receivedMs`, goes on with what waits. */
-  begin(receivedMs: number): void {
-    this.#ring.begin(receivedMs);
+  /** A text message is sent; one that goes past this line, and need not arrive, is counted too. */
+  count(): void {
+    this.#count++;
+  }
+
+  /** The server's counts go on with what waits. */
+  begin(received: Received): void {
+    this.#ring.begin(received.received_ms);
+    this.#count = received.received_messages ?? 0;
   }
 
   /**
-   * Go back to what the server has. The end of a turn is given again if the audio behind it has not arrived: then it
-   * may not have either, and one too many ends nothing.
+   * Go back to what the server has: audio and commands that it did not get are given again.
    *
    * @returns how many ms of audio are lost.
    */
-  rewind(receivedMs: number): number {
-    const position = this.#ring.positionOf(receivedMs);
-    this.#commands.unshift(...this.#ends.filter(({ at }) => at >= position));
-    this.#ends = [];
-    return this.#ring.rewind(receivedMs);
+  rewind(received: Received): number {
+    const n = received.received_messages ?? this.#count;
+    this.#commands.unshift(...this.#sent.filter(({ number }) => number > n));
+    this.#sent = [];
+    this.#count = n;
+    return this.#ring.rewind(received.received_ms);
   }
 
   /** Another conversation takes the place of one that is lost: what belonged to that is dropped. */
-  restart(receivedMs: number): void {
-    this.#ring.restart(receivedMs);
-    this.#ends = [];
+  restart(received: Received): void {
+    this.#ring.restart(received.received_ms);
+    this.#sent = [];
+    this.#count = received.received_messages ?? 0;
     this.#commands = this.#commands.filter(({ command }) => !OF_A_CONVERSATION.includes(command.type));
   }
 }

@@ -24,11 +24,6 @@ export class MicrophoneRing {
   }
   #forgotten = 0;
 
-  /** Position of the sample that follows those which the server has. */
-  positionOf(receivedMs: number): number {
-    return this.#origin + receivedMs * PER_MS;
-  }
-
   /** Take audio from the microphone, any number of samples. */
   append(samples: Int16Array): void {
     const kept = samples.subarray(Math.max(0, samples.length - this.#data.length));
@@ -71,7 +66,7 @@ export class MicrophoneRing {
    * @returns ms of audio that neither side has any more; 0 where nothing is lost.
    */
   rewind(receivedMs: number): number {
-    const position = this.positionOf(receivedMs);
+    const position = this.#origin + receivedMs * PER_MS;
     const lost = Math.max(0, this.#start - position);
     this.#origin += lost;
     this.#cursor = Math.min(position + lost, this.#end);

@@ -421,10 +421,31 @@ describe("a drop", () => {
     expect(socket.commands).toEqual([{ type: "finalize" }]);
     socket.drop();
     const second = await world.socket(1);
-    second.ready({ received_ms: 10 });
+    second.ready({ received_ms: 10, received_messages: 0 });
     await settled();
     expect(second.audio).toHaveLength(160);
     expect(second.commands).toEqual([{ type: "finalize" }]);
+  });
+
+  test("that swallows commands has them said again, each once, in the order they were said in", async () => {
+    const { link, world, socket } = await connected();
+    const text = (n: number) => ({ type: "text", text: `number ${n}` }) as const;
+    link.send(text(1));
+    link.sendIfUp({ type: "ping" });
+    link.send(text(2));
+    link.send(text(3));
+    expect(socket.commands).toHaveLength(4);
+    socket.drop();
+    link.send(text(4));
+    const second = await world.socket(1);
+    second.ready({ received_messages: 2 });
+    await settled();
+    expect(second.commands).toEqual([text(2), text(3), text(4)]);
+    second.drop();
+    const third = await world.socket(2);
+    third.ready({ received_messages: 5 });
+    await settled();
+    expect(third.commands).toEqual([]);
   });
 
   test("that ends in another conversation takes along what means something there", async () => {
@@ -595,6 +616,19 @@ describe("the end", () => {
     second.ready();
     await settled();
     expect(second.commands).toEqual([{ type: "close" }]);
+  });
+
+  test("is asked for after what a drop swallowed, as nothing is heard behind it", async () => {
+    const { link, world, socket } = await connected();
+    link.sendAudio(samples(0, 320));
+    link.finish();
+    socket.drop();
+    const second = await world.socket(1);
+    const order: unknown[] = [];
+    second.send = (message) => order.push(typeof message === "string" ? JSON.parse(message).type : message.length);
+    second.ready({ received_messages: 0 });
+    await settled();
+    expect(order).toEqual([320, "close"]);
   });
 });
 

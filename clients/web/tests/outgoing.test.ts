@@ -4,6 +4,7 @@ import type { Command } from "../src/protocol.js";
 
 const FINALIZE: Command = { type: "finalize" };
 const TEXT: Command = { type: "text", text: "Hello" };
+const received = (ms: number, messages: number | null = 0) => ({ received_ms: ms, received_messages: messages });
 const samples = (length: number) => new Int16Array(length);
 
 /** All that is to be sent: numbers of samples, and commands. */
@@ -34,28 +35,63 @@ test("audio is given again from where the server lost it; a command whose audio 
   outgoing.hear(samples(160));
   outgoing.add(FINALIZE);
   outgoing.hear(samples(160));
-  expect(outgoing.rewind(90)).toBe(0);
+  expect(outgoing.rewind(received(90))).toBe(0);
   expect(drain(outgoing)).toEqual([320, FINALIZE, 160]);
   outgoing.add(FINALIZE);
   outgoing.hear(samples(4000));
   expect(drain(outgoing)).toEqual([FINALIZE, 1600]);
 });
 
-test("the end of a turn that the server cannot have heard is said again", () => {
+test("commands that the server did not get are given again, in their places", () => {
+  const outgoing = new Outgoing(1000);
+  const cancel: Command = { type: "cancel" };
+  outgoing.begin(received(0, 5)); // as another page left it
+  outgoing.add(TEXT);
+  outgoing.hear(samples(320));
+  outgoing.count(); // a ping, say
+  outgoing.add(FINALIZE);
+  outgoing.hear(samples(320));
+  outgoing.add(cancel);
+  drain(outgoing);
+  outgoing.add(TEXT);
+  outgoing.rewind(received(30, 8));
+  expect(drain(outgoing)).toEqual([160, cancel, TEXT]);
+  outgoing.rewind(received(40, 9));
+  expect(drain(outgoing)).toEqual([TEXT]);
+  outgoing.rewind(received(40, 10));
+  expect(drain(outgoing)).toEqual([]);
+});
+
+test("the end of a turn is given again before the audio behind it", () => {
   const outgoing = new Outgoing(1000);
   outgoing.hear(samples(320));
   outgoing.add(FINALIZE);
   outgoing.hear(samples(320));
-  outgoing.add(FINALIZE);
-  outgoing.hear(samples(320));
+  drain(outgoing);
+  outgoing.rewind(received(10, 0));
+  expect(drain(outgoing)).toEqual([160, FINALIZE, 320]);
+});
+
+test("what others say again is not, nor anything where the server does not count", () => {
+  const outgoing = new Outgoing(1000);
+  outgoing.add({ type: "configure", words: true });
+  outgoing.add({ type: "close" });
   outgoing.add(TEXT);
   drain(outgoing);
-  outgoing.rewind(30); // the first came before audio that has arrived
-  expect(drain(outgoing)).toEqual([160, FINALIZE, 320]);
-  outgoing.rewind(40); // all before it has arrived: it may have or not
-  expect(drain(outgoing)).toEqual([FINALIZE, 320]);
-  outgoing.rewind(60);
+  outgoing.rewind(received(0, 0));
+  expect(drain(outgoing)).toEqual([TEXT]);
+  outgoing.rewind(received(0, null));
   expect(drain(outgoing)).toEqual([]);
+});
+
+test("of commands that were sent the last hundred are kept", () => {
+  const outgoing = new Outgoing(1000);
+  for (let n = 0; n < 150; n++) {
+    outgoing.add({ type: "speak", text: String(n) });
+    drain(outgoing);
+  }
+  outgoing.rewind(received(0, 20));
+  expect(drain(outgoing)).toHaveLength(100);
 });
 
 test("another conversation is told what means something there", () => {
@@ -63,7 +99,7 @@ test("another conversation is told what means something there", () => {
   outgoing.hear(samples(160));
   const lost: Command[] = [FINALIZE, { type: "cancel" }, { type: "tool_result", id: "t", output: 1 }];
   for (const command of [...lost, TEXT]) outgoing.add(command);
-  outgoing.restart(0);
+  outgoing.restart(received(0));
   outgoing.hear(samples(80));
   expect(drain(outgoing)).toEqual([TEXT, 80]);
 });
