@@ -3,6 +3,9 @@
 /** Calls back after so many ms; what it returns calls it off. */
 export type After = (ms: number, call: () => void) => () => void;
 
+const CHECK_MS = 3_000;
+/* Too short an answer costs a reconnection, which loses nothing. */
+
 /**
  * A ping now and then, each a while after the answer to the one before.
  *
@@ -48,6 +51,14 @@ export class Heartbeat {
       this.#callOffDeath = this.#after(this.#withinMs, this.#dead);
       this.#ping();
     });
+  }
+
+  /** The network may have gone unnoticed: ping now, and wait less long for an answer. */
+  check(): void {
+    if (this.#callOffPing === null && this.#callOffDeath === null) return; // no connection
+    this.stop();
+    this.#callOffDeath = this.#after(Math.min(CHECK_MS, this.#withinMs), this.#dead);
+    this.#ping();
   }
 
   /** The connection is gone. */

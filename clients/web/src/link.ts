@@ -6,6 +6,7 @@ import { VoiceError } from "./errors.js";
 import type { Ready, ServerEvent } from "./events.js";
 import { Heartbeat } from "./heartbeat.js";
 import { Outgoing } from "./outgoing.js";
+import { Pace } from "./pace.js";
 import { type Audio, afterClose, backoffMs, buildUrl, type Command, encodeCommand, Incoming } from "./protocol.js";
 import { type Changes, type Session, UPKEEP, type Upkeep } from "./settings.js";
 import type { Wishes } from "./wishes.js";
@@ -23,8 +24,11 @@ export interface Hooks {
 }
 
 const KEEPALIVE = "keepalive";
-const ENVELOPE = 100;
-/* Bytes of a command beside its fields, at most. */
+const LONGEST_ID = "configure-999999";
+/* What `docs/protocol.md` says that a server takes, until it has said so itself: */
+const TEXT_BYTES = 65_536;
+const MESSAGES_PER_S = 20;
+const MESSAGES_AT_ONCE = 40;
 const STEADY_MS = 5_000;
 /* A connection that lived this long was a good one: the next drop starts the backoff anew. */
 const MAX_BUFFERED = 64_000;
@@ -47,6 +51,7 @@ export class Link {
   readonly #hooks: Hooks;
   readonly #heartbeat: Heartbeat;
   readonly #outgoing: Outgoing;
+  readonly #pace = new Pace();
   readonly #end = new AbortController();
   #session: Session | null;
   #incoming: Incoming;
@@ -54,8 +59,9 @@ export class Link {
   #isClosing = false;
   #attempt = 0;
   #upSince = 0;
-  #textBytes = Number.POSITIVE_INFINITY; // in one message, as far as the server has said
-  #callOffDrain: (() => void) | null = null;
+  #textBytes = TEXT_BYTES; // in one message
+  #callOffPump: (() => void) | null = null;
+  #callOffWake: (() => void) | null = null;
 
   /**
    * Check the address; nothing is opened yet.
@@ -123,24 +129,28 @@ export class Link {
   }
 
   /**
-   * Send a command, at once or when the connection is back; what was heard before it is sent before it.
+   * Send a command, at once or when the connection is back; what was heard before it is sent before it. One that a
+   * dying connection swallows is sent again.
    *
-   * @throws {VoiceError} `not_connected`: the conversation is over, or too many commands wait.
+   * @throws {VoiceError} `not_connected`: the conversation is over, or too many commands wait; `too_large`.
+   * @throws {TypeError} it is no JSON.
    */
   send(command: Command): void {
-    if (!this.offer(command)) throw new VoiceError("not_connected", "it is over, or too many commands wait");
+    const message = this.#encode(command);
+    if (!this.#offer(command, message)) throw new VoiceError("not_connected", "it is over, or too many commands wait");
   }
 
   /** The same, but what cannot be sent is forgotten. @returns whether it can. */
   offer(command: Command): boolean {
-    if (this.#isOver || !this.#outgoing.add(command)) return false;
-    this.#pump();
-    return true;
+    return this.#offer(command, encodeCommand(command));
   }
 
-  /** Send a command that would be stale after a reconnection, or forget it. */
+  /** Send a command past what waits, or forget it: it would be stale after a reconnection. */
   sendIfUp(command: Command): void {
     if (this.#connection === null) return;
+    const now = this.#world.now();
+    if (command.type === "playback" && !this.#pace.hasAny(now)) return; // another follows
+    this.#pace.spend(now);
     this.#outgoing.count();
     this.#connection.send(encodeCommand(command));
   }
@@ -149,15 +159,10 @@ export class Link {
    * Ask for other settings, at once or when the connection is back.
    *
    * @throws {VoiceError} `too_large`: the server would close; `not_connected`: too many changes wait.
+   * @throws {TypeError} they are no JSON.
    */
   configure(changes: Changes): void {
-    const size = new TextEncoder().encode(JSON.stringify(changes)).length + ENVELOPE;
-    if (size > this.#textBytes) {
-      throw new VoiceError(
-        "too_large",
-        `configure: ${size} bytes are over the ${this.#textBytes} that the server takes`,
-      );
-    }
+    this.#encode({ type: "configure", id: LONGEST_ID, ...changes });
     const command = this.#wishes.ask(changes);
     if (command === null) throw new VoiceError("not_connected", "too many changes wait");
     if (this.up) this.send(command);
@@ -169,19 +174,43 @@ export class Link {
     if (this.up) this.send({ type: "close" });
   }
 
+  #encode(command: Command): string {
+    const message = encodeCommand(command);
+    const size = new TextEncoder().encode(message).length;
+    if (size <= this.#textBytes) return message;
+    throw new VoiceError(
+      "too_large",
+      `${command.type}: ${size} bytes are over the ${this.#textBytes} that the server takes`,
+    );
+  }
+
+  #offer(command: Command, message: string): boolean {
+    if (this.#isOver || !this.#outgoing.add(command, message)) return false;
+    this.#pump();
+    return true;
+  }
+
   #pump(): void {
     while (this.#connection !== null) {
-      if (this.#connection.waiting >= MAX_BUFFERED && !this.#outgoing.hasCommands) {
-        this.#callOffDrain ??= this.#world.after(DRAIN_MS, () => {
-          this.#callOffDrain = null;
-          this.#pump();
-        });
+      const { hasCommands } = this.#outgoing;
+      const isFull = this.#connection.waiting >= MAX_BUFFERED && !hasCommands;
+      const now = this.#world.now();
+      const paceMs = this.#pace.waitMs(now);
+      const next = isFull ? null : this.#outgoing.next(paceMs === 0);
+      if (next === null) {
+        if (isFull || hasCommands) this.#pumpIn(isFull ? DRAIN_MS : paceMs);
         return;
       }
-      const next = this.#outgoing.next();
-      if (next === null) return;
-      this.#connection.send(next instanceof Int16Array ? next : encodeCommand(next));
+      if (typeof next === "string") this.#pace.spend(now);
+      this.#connection.send(next);
     }
+  }
+
+  #pumpIn(ms: number): void {
+    this.#callOffPump ??= this.#world.after(ms, () => {
+      this.#callOffPump = null;
+      this.#pump();
+    });
   }
 
   // --- in -----------------------------------------------------------------------------------------
@@ -222,9 +251,10 @@ export class Link {
         const { code, error } = this.#startAnew(thrown as Closing);
         const next = afterClose(code);
         const worthwhile = next === "restart" || (next === "resume" && error.retryAfterMs !== null);
-        if (!worthwhile || !this.#upkeep.reconnect || this.#world.now() > giveUpAt) throw error;
+        const pauseMs = this.#pauseMs(error);
+        if (!worthwhile || !this.#upkeep.reconnect || this.#world.now() + pauseMs > giveUpAt) throw error;
         this.#hooks.trouble(error);
-        await this.#world.wait(this.#pauseMs(error));
+        await this.#world.wait(pauseMs);
         if (this.#isOver) throw givenUp().error;
       }
     }
@@ -240,12 +270,14 @@ export class Link {
     for (let first = true; ; first = false) {
       closing = this.#startAnew(closing);
       const next = afterClose(closing.code);
+      const pauseMs = this.#pauseMs(closing.error);
+      const isTooLate = this.#world.now() + pauseMs > giveUpAt;
       if (next === "end") this.#finish(null);
-      else if (next === "fail" || !this.#upkeep.reconnect || this.#world.now() > giveUpAt) this.#finish(closing.error);
+      else if (next === "fail" || !this.#upkeep.reconnect || isTooLate) this.#finish(closing.error);
       if (this.#isOver) return;
       if (first) this.#hooks.down();
       if (!first || closing.error.code !== "closed") this.#hooks.trouble(closing.error);
-      await this.#world.wait(this.#pauseMs(closing.error));
+      await this.#world.wait(pauseMs);
       if (this.#isOver) return;
       try {
         return await this.#open();
@@ -288,8 +320,7 @@ export class Link {
     this.#connection = connection;
     this.#welcome(session, ready);
     if (again) this.reconnections++;
-    // Before whoever hears of it says more.
-    for (const command of this.#wishes.unanswered) this.sendIfUp(command);
+    this.#outgoing.addFirst(this.#wishes.unanswered);
     this.#hooks.received(ready);
     this.#pump();
     if (this.#isClosing) this.offer({ type: "close" });
@@ -309,8 +340,12 @@ export class Link {
     this.#session = { conversation: ready.conversation, resume: ready.resume, after: 0 };
     this.#upSince = this.#world.now();
     const idleMs = Number(ready.limits.idle_timeout_s ?? Number.POSITIVE_INFINITY) * 1000;
-    this.#textBytes = Number(ready.limits.text_bytes ?? Number.POSITIVE_INFINITY);
+    const { text_bytes, control_messages_per_s, control_burst } = ready.limits;
+    this.#textBytes = Number(text_bytes ?? TEXT_BYTES);
+    const perSecond = Number(control_messages_per_s ?? MESSAGES_PER_S);
+    this.#pace.start(perSecond, Number(control_burst ?? MESSAGES_AT_ONCE), this.#world.now());
     this.#heartbeat.start(Math.min(this.#upkeep.keepaliveMs, idleMs / 3));
+    this.#callOffWake = this.#world.onWake(() => this.#heartbeat.check());
   }
 
   // --- the end ------------------------------------------------------------------------------------
@@ -323,8 +358,9 @@ export class Link {
     this.#connection?.abandon();
     this.#connection = null;
     this.#heartbeat.stop();
-    this.#callOffDrain?.();
-    this.#callOffDrain = null;
+    this.#callOffPump?.();
+    this.#callOffWake?.();
+    this.#callOffPump = this.#callOffWake = null;
   }
 
   #finish(error: VoiceError | null): void {

@@ -1,10 +1,14 @@
 /** What is to be sent, in order: the microphone's audio, and commands at their places in it. Pure. */
 
-import type { Command } from "./protocol.js";
+import { type Command, encodeCommand } from "./protocol.js";
 import { MicrophoneRing } from "./ring.js";
 
 interface Placed {
-  command: Command;
+  type: Command["type"];
+  /** The command, encoded. */
+  message: string;
+  /** Text that more may be gathered behind; null for what is whole. */
+  gathered: string | null;
   /** Position in the audio. */
   at: number;
 }
@@ -23,6 +27,8 @@ export interface Received {
 const MAX_COMMANDS = 100;
 const SENT_KEPT = 100;
 /* More than a person says within what a broken connection swallows. */
+const MAX_GATHERED = 1000;
+/* Characters in one message; the server takes 2000. */
 const REPEATED_BY_OTHERS: readonly string[] = ["configure", "close"] satisfies Command["type"][];
 /* Whoever wants them says them again until they are answered. */
 const OF_A_CONVERSATION: readonly string[] = ["finalize", "cancel", "tool_result"] satisfies Command["type"][];
@@ -50,24 +56,50 @@ export class Outgoing {
     this.#ring.append(samples);
   }
 
-  /** Take a command, and say whether there was room for it. */
-  add(command: Command): boolean {
+  /**
+   * Take a command, and say whether there was room for it. Text that is gathered joins what waits of it.
+   *
+   * @param message the command, encoded.
+   */
+  add(command: Command, message = encodeCommand(command)): boolean {
+    const at = this.#ring.end;
+    const { type } = command;
+    const gathered = type === "speak" && command.flush === false ? command.text : null;
+    const last = this.#commands.at(-1);
+    if (type === "speak" && last?.gathered != null && last.at === at) {
+      const text = last.gathered + command.text;
+      if (text.length <= MAX_GATHERED) {
+        const whole = encodeCommand({ ...command, text });
+        this.#commands.splice(-1, 1, { type, message: whole, gathered: gathered && text, at });
+        return true;
+      }
+    }
     if (this.#commands.length === MAX_COMMANDS) return false;
-    this.#commands.push({ command, at: this.#ring.end });
+    this.#commands.push({ type, message, gathered, at });
     return true;
   }
 
-  /** Give what is to be sent next; null where there is nothing. */
-  next(): Int16Array<ArrayBuffer> | Command | null {
+  /** Take commands that come before all that waits. */
+  addFirst(commands: readonly Command[]): void {
+    const placed = commands.map((each) => ({ type: each.type, message: encodeCommand(each), gathered: null, at: 0 }));
+    this.#commands.unshift(...placed);
+  }
+
+  /**
+   * Give what is to be sent next, audio or an encoded command; null where there is nothing.
+   *
+   * @param mayCommand whether a command may be next; without, it waits with what is behind it.
+   */
+  next(mayCommand = true): Int16Array<ArrayBuffer> | string | null {
     const audio = this.#ring.pending(this.#commands[0]?.at);
     if (audio.length > 0) return audio;
-    const next = this.#commands.shift();
+    const next = mayCommand ? this.#commands.shift() : undefined;
     if (next === undefined) return null;
     this.count();
-    if (!REPEATED_BY_OTHERS.includes(next.command.type)) {
+    if (!REPEATED_BY_OTHERS.includes(next.type)) {
       this.#sent = [...this.#sent, { ...next, number: this.#count }].slice(-SENT_KEPT);
     }
-    return next.command;
+    return next.message;
   }
 
   /** A text message is sent; one that goes past this line, and need not arrive, is counted too. */
@@ -88,7 +120,8 @@ export class Outgoing {
    */
   rewind(received: Received): number {
     const n = received.received_messages ?? this.#count;
-    this.#commands.unshift(...this.#sent.filter(({ number }) => number > n));
+    const swallowed = this.#sent.filter(({ number }) => number > n);
+    this.#commands = [...swallowed, ...this.#without(REPEATED_BY_OTHERS)];
     this.#sent = [];
     this.#count = n;
     return this.#ring.rewind(received.received_ms);
@@ -99,6 +132,10 @@ export class Outgoing {
     this.#ring.restart(received.received_ms);
     this.#sent = [];
     this.#count = received.received_messages ?? 0;
-    this.#commands = this.#commands.filter(({ command }) => !OF_A_CONVERSATION.includes(command.type));
+    this.#commands = this.#without([...REPEATED_BY_OTHERS, ...OF_A_CONVERSATION]);
+  }
+
+  #without(types: readonly string[]): Placed[] {
+    return this.#commands.filter(({ type }) => !types.includes(type));
   }
 }

@@ -52,8 +52,13 @@ export class Wishes {
     return query;
   }
 
-  /** Want changes from the next conversation on. */
+  /**
+   * Want changes from the next conversation on.
+   *
+   * @throws {TypeError} they are no JSON.
+   */
   keep(changes: Changes): void {
+    JSON.stringify(changes); // whoever gives them is told, not whoever sends them
     this.#kept = after(this.#kept, changes);
   }
 

@@ -48,3 +48,23 @@ test("stops, and starts anew", () => {
     ["ping", 1151],
   ]);
 });
+
+test("pings at once where it is asked to look, and waits less long", () => {
+  const { world, told } = make();
+  const tell = (what: string) => () => told.push([what, world.nowMs]);
+  const heartbeat = new Heartbeat(world.after, 10_000, tell("ping"), tell("dead"));
+  heartbeat.check(); // no connection stands
+  heartbeat.start(15_000);
+  world.pass(100);
+  heartbeat.check();
+  world.pass(50);
+  heartbeat.heard();
+  world.pass(14_000);
+  expect(told).toEqual([["ping", 100]]);
+  heartbeat.check();
+  world.pass(20_000);
+  expect(told.slice(1)).toEqual([
+    ["ping", 14_150],
+    ["dead", 17_150],
+  ]);
+});

@@ -83,12 +83,13 @@ describe("the first connection", () => {
   test("to a server that stays full ends", async () => {
     const { link, world } = make({}, { giveUpMs: 5000 });
     const opening = link.open();
-    for (let n = 0; n < 3; n++) {
+    for (let n = 0; n < 2; n++) {
       const socket = await world.socket(n);
       socket.say("error", { code: "overloaded", fatal: true, retry_after_ms: 3000 });
       socket.drop(1013, "overloaded");
     }
     await expect(opening).rejects.toMatchObject({ code: "overloaded", retryAfterMs: 3000 });
+    expect(world.waits).toEqual([3000]); // another wait would be longer than is tried at all
   });
 
   test.each([
@@ -427,6 +428,27 @@ describe("a drop", () => {
     expect(second.commands).toEqual([{ type: "finalize" }]);
   });
 
+  test("after which to wait longer than is tried at all is the end", async () => {
+    const { world, told, socket } = await connected({}, { giveUpMs: 120_000 });
+    socket.say("error", { code: "overloaded", fatal: true, retry_after_ms: 3_600_000 });
+    socket.drop(1013, "overloaded");
+    await settled();
+    expect(told.ends).toEqual(["overloaded"]);
+    expect(world.waits).toEqual([]);
+  });
+
+  test("that nobody noticed is looked for when the device wakes up", async () => {
+    const { world, told, socket } = await connected();
+    expect(world.wakes.size).toBe(1);
+    for (const wake of world.wakes) wake();
+    expect(socket.commands).toEqual([{ type: "ping", id: "keepalive" }]);
+    world.pass(2999);
+    expect(told.downs).toBe(0);
+    world.pass(1);
+    expect(told.downs).toBe(1);
+    expect(world.wakes.size).toBe(0);
+  });
+
   test("that swallows commands has them said again, each once, in the order they were said in", async () => {
     const { link, world, socket } = await connected();
     const text = (n: number) => ({ type: "text", text: `number ${n}` }) as const;
@@ -634,4 +656,61 @@ describe("the end", () => {
 
 test("an address that is none is refused before anything is opened", () => {
   expect(() => make({ url: "ftp://h" })).toThrow(TypeError);
+});
+
+describe("commands", () => {
+  const token = (n: number) => ({ type: "speak", text: `token ${n} `, flush: false }) as const;
+
+  test("come at the server's rate, and none is lost; what is gathered goes together", async () => {
+    const { link, world, socket } = await connected();
+    const times: number[] = [];
+    const send = socket.send.bind(socket);
+    socket.send = (message) => {
+      times.push(world.nowMs);
+      send(message);
+    };
+    let said = "";
+    for (let n = 0; n < 300; n++) {
+      link.send(token(n));
+      said += token(n).text;
+      world.pass(15);
+    }
+    link.send({ type: "flush" });
+    world.pass(5000);
+    const spoken = socket.commands.filter((each) => each.type === "speak");
+    expect(spoken.map((each) => each.text).join("")).toBe(said);
+    expect(spoken.length).toBeLessThan(120);
+    expect(socket.commands.at(-1)).toEqual({ type: "flush" });
+    // A bucket as the server's, 40 filled at 20 a second.
+    let [left, at] = [40, 0];
+    for (const time of times) {
+      left = Math.min(40, left + (time - at) / 50) - 1;
+      at = time;
+      expect(left).toBeGreaterThan(15);
+    }
+  });
+
+  test("leave room for pings and reports", async () => {
+    const { link, socket } = await connected();
+    for (let n = 0; n < 60; n++) link.send({ type: "text", text: String(n) });
+    const n = socket.commands.length;
+    for (let played_ms = 0; played_ms < 20; played_ms++) link.sendIfUp({ type: "playback", reply: 1, played_ms });
+    link.sendIfUp({ type: "ping" });
+    expect(n).toBe(15);
+    expect(socket.commands.slice(n).map((each) => each.type)).toEqual([...Array(5).fill("playback"), "ping"]);
+  });
+
+  test("that are no JSON, or too large, are refused where they are given", async () => {
+    const { link, socket } = await connected();
+    const cyclic: Record<string, unknown> = {};
+    cyclic.self = cyclic;
+    expect(() => link.send({ type: "tool_result", id: "t", output: 10n })).toThrow(TypeError);
+    expect(() => link.send({ type: "tool_result", id: "t", output: cyclic })).toThrow(TypeError);
+    expect(() => link.configure({ instructions: cyclic as unknown as string })).toThrow(TypeError);
+    const text = "ä".repeat(32_768);
+    expect(() => link.send({ type: "text", text })).toThrow(expect.objectContaining({ code: "too_large" }));
+    expect(socket.commands).toEqual([]);
+    link.send({ type: "text", text: "Hello" });
+    expect(socket.commands).toEqual([{ type: "text", text: "Hello" }]);
+  });
 });

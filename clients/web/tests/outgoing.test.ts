@@ -11,7 +11,7 @@ const samples = (length: number) => new Int16Array(length);
 function drain(outgoing: Outgoing): (number | Command)[] {
   const all: (number | Command)[] = [];
   for (let next = outgoing.next(); next !== null; next = outgoing.next()) {
-    all.push(next instanceof Int16Array ? next.length : next);
+    all.push(next instanceof Int16Array ? next.length : JSON.parse(next));
   }
   return all;
 }
@@ -108,4 +108,48 @@ test("takes a bounded number of commands", () => {
   const outgoing = new Outgoing(100);
   for (let n = 0; n < 100; n++) expect(outgoing.add(TEXT)).toBe(true);
   expect(outgoing.add(TEXT)).toBe(false);
+});
+
+test("text that is gathered joins what waits of it, in its place", () => {
+  const outgoing = new Outgoing(1000);
+  const speak = (text: string, flush: boolean): Command => ({ type: "speak", text, flush });
+  outgoing.add(speak("One ", false));
+  outgoing.add(speak("two ", false));
+  outgoing.add(speak("three.", true));
+  outgoing.add(speak("Four ", false));
+  outgoing.hear(samples(160));
+  outgoing.add(speak("five ", false));
+  outgoing.add(speak("x".repeat(1000), false));
+  outgoing.add(FINALIZE);
+  outgoing.add(speak("six", true));
+  expect(drain(outgoing)).toEqual([
+    speak("One two three.", true),
+    speak("Four ", false),
+    160,
+    speak("five ", false),
+    speak("x".repeat(1000), false),
+    FINALIZE,
+    speak("six", true),
+  ]);
+});
+
+test("settings that are asked for anew come first, and once", () => {
+  const outgoing = new Outgoing(1000);
+  const configure: Command = { type: "configure", id: "configure-1", words: true };
+  outgoing.hear(samples(160));
+  outgoing.add(configure);
+  outgoing.add(TEXT);
+  outgoing.rewind(received(0));
+  outgoing.addFirst([configure]);
+  expect(drain(outgoing)).toEqual([configure, 160, TEXT]);
+});
+
+test("a command that may not be sent yet keeps back what is behind it", () => {
+  const outgoing = new Outgoing(1000);
+  outgoing.hear(samples(160));
+  outgoing.add(TEXT);
+  outgoing.hear(samples(160));
+  expect(outgoing.next(false)).toHaveLength(160);
+  expect(outgoing.next(false)).toBeNull();
+  expect(drain(outgoing)).toEqual([TEXT, 160]);
 });

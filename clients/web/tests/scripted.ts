@@ -77,6 +77,7 @@ export class ScriptedWorld implements World {
   readonly sockets: ScriptedSocket[] = [];
   readonly waits: number[] = [];
   waiting: () => Promise<void> = async () => undefined;
+  readonly wakes = new Set<() => void>();
 
   connect = (url: string, protocols: string[]): Socket => {
     const socket = new ScriptedSocket(url, protocols);
@@ -88,6 +89,11 @@ export class ScriptedWorld implements World {
     this.waits.push(ms);
     this.nowMs += ms;
     await this.waiting();
+  };
+
+  onWake = (call: () => void): (() => void) => {
+    this.wakes.add(call);
+    return () => this.wakes.delete(call);
   };
 
   after = (ms: number, call: () => void): (() => void) => {

@@ -117,3 +117,11 @@ test("takes a bounded number of changes that nobody answers", () => {
   for (let n = 0; n < 100; n++) expect(wishes.ask({ words: true })).not.toBeNull();
   expect(wishes.ask({ words: true })).toBeNull();
 });
+
+test("what is no JSON is refused where it is given", () => {
+  const wishes = new Wishes();
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+  expect(() => wishes.keep({ tools: [{ name: "t", parameters: cyclic }] })).toThrow(TypeError);
+  expect(wishes.settings).toEqual({});
+});
