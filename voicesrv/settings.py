@@ -81,8 +81,8 @@ class Settings(BaseSettings):
     """Origins of web pages that may connect, such as https://example.org; ``*`` for any. Pages of this
     server, and clients that are no browsers, always may."""
     allowed_hosts: _List = ()
-    """Names under which this server may be addressed; ``*`` for any. Empty: loopback names where ``host``
-    is a loopback address, else any."""
+    """Names under which this server may be addressed, beside its own; ``*`` for any. Its own are loopback names
+    and, where others can reach it, addresses and local names; with keys and an empty list any name is."""
     vad: str = "silero"
     """Voice activity detector, as ``voicesrv engines`` lists them."""
     stt: str = "auto"

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
 
 from voicesrv.errors import ClientError, Code, ConfigError
+from voicesrv.transport import auth
 from voicesrv.transport.auth import Access, AccessOptions
 from voicesrv.transport.keys import ALL_SCOPES, LOCAL, Identity
 
 KEY = "alices-own-key"
 ALICE = Identity("alice")
+OPEN: dict[str, Any] = {"api_keys": (), "open_access": True}
 
 
 class Clock:
@@ -104,9 +107,30 @@ def test_it_tells_whether_it_asks_for_keys() -> None:
 
 def test_a_page_by_a_name_of_the_certificate_is_ours() -> None:
     asked = scope(("Host", "nas.fritz.box:8000"), ("Origin", "https://nas.fritz.box:8000"))
-    options: dict[str, Any] = {"api_keys": (), "open_access": True}
-    assert refused(access("0.0.0.0", **options), asked).code is Code.ORIGIN_NOT_ALLOWED
-    assert access("0.0.0.0", **options, certified_names=("nas.fritz.box",)).admit(asked) == LOCAL
+    assert refused(access("0.0.0.0", **OPEN), asked).code is Code.ORIGIN_NOT_ALLOWED
+    assert access("0.0.0.0", **OPEN, certified_names=("nas.fritz.box",)).admit(asked) == LOCAL
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_what_a_rebound_page_asks_bears_no_origin_and_is_refused(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    asked = scope(("Host", "rebound.example:8000"), kind=kind)
+    with caplog.at_level(logging.INFO):
+        error = refused(access("0.0.0.0", **OPEN), asked)
+    assert error.code is Code.ORIGIN_NOT_ALLOWED
+    assert "'rebound.example'" in error.message and "allowed_hosts" in error.message
+    assert caplog.messages == [f"192.0.2.7: 403 {error.message}"]
+    assert access("0.0.0.0", **OPEN, allowed_hosts=("rebound.example",)).admit(asked) == LOCAL
+    assert access("0.0.0.0").admit(scope(("Host", "rebound.example:8000"), query=f"token={KEY}", kind=kind)) == ALICE
+
+
+def test_names_of_the_machine_and_the_address_listened_on_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "names", lambda: ("box.example.org",))
+    for host in ("0.0.0.0", "voice.example.net"):
+        assert access(host, **OPEN).admit(scope(("Host", "box.example.org:8000"))) == LOCAL
+    assert access("voice.example.net", **OPEN).admit(scope(("Host", "voice.example.net"))) == LOCAL
+    assert access("127.8.8.8", **OPEN).admit(scope(("Host", "127.8.8.8:8000"))) == LOCAL
+    # The network may have given the machine its name, and nobody of the network reaches this one but by a page.
+    refused(access("127.0.0.1", **OPEN), scope(("Host", "box.example.org:8000")))
 
 
 def test_host_and_origin_come_before_the_key() -> None:

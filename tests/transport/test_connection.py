@@ -352,3 +352,15 @@ async def test_nothing_more_is_heard_once_the_end_is_told() -> None:
         socket.say(bytes([255]) * (1 << 20))  # 131 s at once
         await socket.until(lambda: socket.close)
         assert socket.close == (4004, "audio_too_fast")
+
+
+async def test_what_is_refused_for_its_rate_is_told_by_its_id() -> None:
+    options = ConnectionOptions(control_burst=1, control_rate=0.001)
+    async with stage() as it, connected(it, options) as socket:
+        said = ({"type": "ping"}, {"type": "configure", "language": "de", "id": 7}, {"type": "ping", "id": 8}, "{")
+        for each in said:
+            socket.say(each)
+        await socket.until(lambda: len(socket.events) >= 5)
+        refused = [event for event in socket.events if event["type"] == "error"]
+        assert [event["code"] for event in refused] == ["rate_limited"] * 3
+        assert [event.get("id") for event in refused] == [7, None, None]

@@ -43,9 +43,10 @@ class Site:
 
     keys: tuple[str, ...] = ()
     not_ready: ClientError | None = None
+    host: str = "127.0.0.1"
 
     def app(self) -> Starlette:
-        access = Access(AccessOptions(api_keys=self.keys), "127.0.0.1")
+        access = Access(AccessOptions(api_keys=self.keys, open_access=not self.keys), self.host)
         return Starlette(
             routes=[
                 WebSocketRoute("/ws", accept),
@@ -132,6 +133,18 @@ async def test_a_page_of_another_origin_gets_nothing() -> None:
     for path in ("/metrics", "/v1/engines"):
         answer = await Site().ask(f"GET {path}", "Origin: http://evil.example")
         assert (answer.status, answer.json()["code"]) == (403, "origin_not_allowed")
+
+
+@pytest.mark.parametrize("line", ["GET /metrics", "GET /v1/engines", "POST /v1/token"])
+async def test_a_page_whose_name_was_rebound_gets_nothing(line: str) -> None:
+    """It is of the same origin, so that its browser sends none."""
+    site = Site(host="0.0.0.0")
+    answer = await site.ask(line, "Host: rebound.example:8000", "Content-Length: 0")
+    assert (answer.status, answer.json()["code"]) == (403, "origin_not_allowed")
+    assert "'rebound.example'" in answer.json()["message"] and "allowed_hosts" in answer.json()["message"]
+    for host in ("192.168.0.7:8000", "voice:8000", "voice.local"):
+        assert (await site.ask(line, f"Host: {host}", "Content-Length: 0")).status == 200
+    assert (await site.ask("GET /healthz", "Host: rebound.example")).status == 200
 
 
 @pytest.mark.parametrize("path", ["/ws", "/v1/stream"])

@@ -5,11 +5,13 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.hostile.raw import connected, upgraded
+from tests.hostile.raw import RawClient, connected, text, upgraded
 from tests.transport.apps import EchoApp
+from voicesrv import metrics
 from voicesrv.transport import http_protocol
 from voicesrv.transport.server import ServerOptions, running
 
@@ -139,6 +141,130 @@ async def test_far_too_many_are_not_heard_first(monkeypatch: pytest.MonkeyPatch)
         assert answer.headers["retry-after"] == "1"
         assert await not_heard.end() == b""
         assert (await heard.request()).status == 503
+
+
+# --- those who ask nothing -----------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def elsewhere(url: str) -> AsyncIterator[RawClient]:
+    """Connect from another address than ``connected`` does."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port, local_addr=("127.0.0.2", 0))
+    try:
+        yield RawClient(reader, writer, parts.netloc)
+    finally:
+        writer.transport.abort()
+
+
+def n_dropped() -> float:
+    return float(metrics.DROPS.labels("http_idle")._value.get())
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nX-Drip: ", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_who_asks_nothing_keeps_nobody_out_who_comes_from_elsewhere(sent: bytes) -> None:
+    before = n_dropped()
+    async with running(EchoApp(), options(max_connections=10)) as url, contextlib.AsyncExitStack() as stack:
+        slow = [await stack.enter_async_context(elsewhere(url)) for _ in range(10)]
+        for each in slow:
+            each.send(sent)
+            if sent.endswith(b"\r\n\r\n"):
+                assert (await each.answer()).status == 200
+        honest = [await stack.enter_async_context(connected(url)) for _ in range(2)]
+        assert [(await each.request()).status for each in honest] == [200, 200]
+        talking = await stack.enter_async_context(upgraded(url))
+        assert [await each.end() for each in slow[:3]] == [b""] * 3
+        again = await stack.enter_async_context(elsewhere(url))
+        assert (await again.request()).status == 503
+        talking.send(text("hi"))
+        assert await talking.message() == "hi"
+        assert n_dropped() == before + 3
+
+
+async def test_who_has_gone_has_no_place_to_give() -> None:
+    bounds = options(max_connections=2, header_timeout_s=0.2)
+    async with running(EchoApp(), bounds) as url, contextlib.AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(elsewhere(url)) for _ in range(2)]
+        assert [await each.end() for each in silent] == [b""] * 2
+        for _ in range(2):
+            talking = await stack.enter_async_context(elsewhere(url))
+            assert (await talking.upgrade("/")).status == 101
+        async with connected(url) as client:
+            assert (await client.request()).status == 503
+
+
+async def test_who_asks_or_talks_gives_way_to_nobody() -> None:
+    asked = asyncio.Event()
+
+    class App(EchoApp):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http" and scope["path"] == "/long":
+                asked.set()
+                await receive()
+                await asyncio.Event().wait()
+            await super().__call__(scope, receive, send)
+
+    async with running(App(), options(max_connections=3, drain_s=0)) as url, contextlib.AsyncExitStack() as stack:
+        talking = [await stack.enter_async_context(elsewhere(url)) for _ in range(2)]
+        for each in talking:
+            assert (await each.request()).status == 200
+            assert (await each.upgrade("/")).status == 101
+        asking = await stack.enter_async_context(elsewhere(url))
+        asking.send(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asked.wait()
+        async with connected(url) as client:
+            assert (await client.request()).status == 503
+        for each in talking:
+            each.send(text("hi"))
+            assert await each.message() == "hi"
+
+
+# --- the Host ------------------------------------------------------------------------------------
+
+UPGRADE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+)
+
+
+@pytest.mark.parametrize("more", ["", UPGRADE], ids=["http", "websocket"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "",
+        "Host:\r\n",
+        "Host: a\r\nHost: a\r\n",
+        "Host: localhost\r\nhOST: evil.example\r\n",
+        "Host: a b\r\n",
+        "Host: a/b\r\n",
+        "Host: a@b\r\n",
+        "Host: a,b\r\n",
+        "Host: a%2eb\r\n",
+        "Host: caf\xe9\r\n",
+        "Host: a:b\r\n",
+        "Host: ::1\r\n",
+    ],
+)
+async def test_a_request_names_one_host(lines: str, more: str) -> None:
+    async with running(EchoApp()) as url, connected(url) as client:
+        client.send(f"GET / HTTP/1.1\r\n{lines}{more}\r\n".encode("latin-1"))
+        answer = await client.answer()
+        assert (answer.status, answer.json()["code"]) == (400, "bad_parameter")
+        assert answer.json()["message"].startswith("Host: ")
+        assert await client.end() == b""
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000", "my_voice-2.local", "voice:"])
+async def test_names_and_addresses_are_hosts(host: str) -> None:
+    async with running(EchoApp()) as url, connected(url) as client:
+        assert (await client.request("GET / HTTP/1.1", f"Host: {host}")).status == 200
+
+
+@pytest.mark.parametrize(("line", "status"), [("", 200), ("Host: a\r\n", 200), ("Host: a b\r\n", 400)])
+async def test_http_1_0_had_no_host(line: str, status: int) -> None:
+    async with running(EchoApp()) as url, connected(url) as client:
+        client.send(f"GET / HTTP/1.0\r\n{line}\r\n".encode())
+        assert (await client.answer()).status == status
 
 
 async def test_a_request_of_before_http_1_is_none() -> None:

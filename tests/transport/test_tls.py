@@ -310,6 +310,14 @@ async def test_nobody_is_moved_to_what_is_no_host(certificate: Certificate, host
     async with running(EchoApp(), options(certificate)) as url, connected(url) as client:
         answer = await client.request("GET / HTTP/1.1", f"Host: {host}")
     assert answer.status == 400
+    assert "location" not in answer.headers
+
+
+async def test_nobody_is_moved_who_names_no_host(certificate: Certificate) -> None:
+    async with running(EchoApp(), options(certificate)) as url, connected(url) as client:
+        client.send(b"GET / HTTP/1.0\r\n\r\n")
+        answer = await client.answer()
+    assert answer.status == 400
     assert "https://" in answer.json()["message"]
 
 

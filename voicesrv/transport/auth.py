@@ -12,10 +12,11 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from voicesrv.errors import ClientError, Code, ConfigError
-from voicesrv.transport.addresses import network_of
+from voicesrv.transport.addresses import names, network_of
 from voicesrv.transport.keys import LOCAL, TOKEN_LIFE_S, TOKEN_PREFIX, Identity, KeyRing, Tokens
 from voicesrv.transport.limits import TokenBucket
-from voicesrv.transport.origins import Doors
+from voicesrv.transport.origins import Doors, split_host
+from voicesrv.transport.state import REFUSED
 
 SUBPROTOCOL_PREFIX = "token."
 """A browser cannot set ``Authorization`` on a WebSocket, but it can offer ``token.KEY`` as a subprotocol."""
@@ -40,7 +41,8 @@ class AccessOptions:
     allowed_origins: tuple[str, ...] = ()
     """Beside pages of this server; ``*`` for any."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names of this server; ``*`` for any. Empty: loopback names on a loopback address, else any."""
+    """Names of this server beside those that it knows for its own; ``*`` for any, as is empty where keys are asked for
+    and others can reach it (see ``Doors``)."""
     certified_names: tuple[str, ...] = ()
     """Those of the certificate that the server shows; empty without TLS."""
 
@@ -71,6 +73,7 @@ class Access:
             options.allowed_origins,
             loopback_only=is_loopback,
             is_open=not self._keys,
+            own=(host,) if is_loopback else (host, *names()),
             certified=options.certified_names,
         )
         self._tokens = Tokens()
@@ -131,13 +134,17 @@ class Access:
         hosts = connection.headers.getlist("host")
         for host in hosts:
             if not self._doors.allows_host(host):
-                message = f"Host {_cut(host)} is no name of this server; the setting allowed_hosts can add it"
-                raise ClientError(Code.ORIGIN_NOT_ALLOWED, message)
+                name, _ = split_host(host) or (host, None)
+                raise _shut(
+                    connection,
+                    f"Host {_cut(name)} is no name that this server knows for its own; the setting allowed_hosts can "
+                    "add it",
+                )
         server = connection.scope.get("server")
         for origin in connection.headers.getlist("origin"):
             if not self._doors.allows_origin(origin, hosts[0] if hosts else "", server[1] if server else None):
                 message = f"Origin {_cut(origin)} may not connect; the setting allowed_origins can add it"
-                raise ClientError(Code.ORIGIN_NOT_ALLOWED, message)
+                raise _shut(connection, message)
 
     def _count_failure(self, address: str, now: float) -> None:
         failures = self._failures.pop(address, None) or TokenBucket(_FAILURES_PER_S, _FAILURES, now)
@@ -145,6 +152,12 @@ class Access:
         self._failures[address] = failures
         if len(self._failures) > _MAX_ADDRESSES:
             self._failures.popitem(last=False)
+
+
+def _shut(connection: HTTPConnection, message: str) -> ClientError:
+    """Refuse at the doors, and say so in the log as well: whoever can add the name may not see the answer."""
+    REFUSED.info("%s: 403 %s", connection.client.host if connection.client else "-", message)
+    return ClientError(Code.ORIGIN_NOT_ALLOWED, message)
 
 
 def _shown_key(connection: HTTPConnection) -> str | None:

@@ -7,6 +7,7 @@ a client that is silent for too long, or does not read what it is sent, is let g
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import math
@@ -242,9 +243,9 @@ class Connection:
             try:
                 if data is None:
                     participant.received_messages += 1
-                    if not self._may_control(now):
-                        continue
                     data = message["text"]
+                    if not self._may_control(data, now):
+                        continue
                 for command in self._codec.receive(data):
                     if isinstance(command, AppendAudio):
                         length_ms = participant.listener.length_ms(len(command.data))
@@ -293,17 +294,25 @@ class Connection:
             raise ClientError(Code.OVERLOADED, message, retry_after_ms=5000) from None
         self._heard_at = time.monotonic()
 
-    def _may_control(self, now: float) -> bool:
-        """Whether a text message may be looked at; a client that goes on too fast is let go."""
+    def _may_control(self, text: str, now: float) -> bool:
+        """Whether a text message may be obeyed; a client that goes on too fast is let go."""
         if self._control.take(now):
             return True
-        message = f"over {self._options.control_rate:.0f} messages a second; this one was not looked at"
+        message = f"over {self._options.control_rate:.0f} messages a second; this one was not obeyed"
         error = ClientError(Code.RATE_LIMITED, message, retry_after_ms=self._control.wait_ms(now))
         if self._refusals.take(now):
-            self._tell(error)
+            self._tell(error, self._id_of(text))
         else:
             self._fail(error)
         return False
+
+    def _id_of(self, text: str) -> str | int | None:
+        """The id by which a client knows what of its own was refused; None where it gave none."""
+        with contextlib.suppress(ClientError):
+            for command in self._codec.receive(text):
+                if isinstance(command, Configure | ToolOutput):
+                    return command.id
+        return None
 
     def _meter_audio(self, ms: float, now: float) -> None:
         _AUDIO_IN.inc(ms / 1000)

@@ -12,6 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from voicesrv import metrics
 from voicesrv.errors import ClientError, Code
+from voicesrv.transport.addresses import network_of
+from voicesrv.transport.origins import split_host
 from voicesrv.transport.refusal import raw_refusal, refuse
 from voicesrv.transport.state import LINGER_S, REFUSED, ServerState, half_close
 from voicesrv.transport.websocket_protocol import WebSocketProtocol
@@ -21,6 +23,7 @@ _OVERFLOW = 64
 """Connections over the limit that are heard before they are refused: a browser tells a page nothing of what is said
 before it asked, and nothing of HTTP to a WebSocket."""
 _FULL = ClientError(Code.OVERLOADED, "too many connections", retry_after_ms=1000)
+_NO_HOST = ClientError(Code.BAD_PARAMETER, "Host: needed once, as a name or address with or without a port")
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -42,21 +45,26 @@ class HttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._fault: tuple[ClientError, int] | None = None
         self._is_refused = False
+        self._address = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self._address = network_of(self.client[0] if self.client else "")
         n_over = len(self.connections) - self._options.max_connections
-        if n_over > _OVERFLOW:
+        if n_over <= 0 or self._takes_a_place():
+            self._state.idle.enter(self, self._address)
+        elif n_over <= _OVERFLOW:
+            self.app = _no_room
+        else:
             self._refuse(_FULL, 503)
             return
-        if n_over > 0:
-            self.app = _no_room
         self._await_header()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_timer()
+        self._state.idle.leave(self, self._address)
         super().connection_lost(exc)
         self._state.left()
 
@@ -113,9 +121,22 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the app, unless the request asks for an upgrade."""
         self._in_header = False
         self._stop_timer()
-        if self.parser.get_http_version() == "0.9":  # the parser takes "GET /" for a request
+        version = self.parser.get_http_version()
+        if version == "0.9":  # the parser takes "GET /" for a request
             raise ValueError
+        if not self._names_a_host(version):
+            self._fault = _NO_HOST, 400
+            raise ValueError
+        self._state.idle.leave(self, self._address)
         super().on_headers_complete()
+
+    # --- the end of an answer -------------------------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one."""
+        super().on_response_complete()
+        if self._is_idle() and not self.transport.is_closing():
+            self._state.idle.enter(self, self._address)
 
     # --- the end of HTTP ------------------------------------------------------------------------
 
@@ -163,6 +184,22 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(raw_refusal(error, status))
         half_close(self.transport)
         self._timer = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def _takes_a_place(self) -> bool:
+        """Have a connection that asks nothing give way, of an address that has more of them; say whether one did."""
+        other = self._state.idle.evict(self._address)
+        if other is None:
+            return False
+        metrics.DROPS.labels("http_idle").inc()
+        other.transport.abort()
+        return True
+
+    def _names_a_host(self, version: str) -> bool:
+        """Whether there is one Host that is a host (RFC 9112, section 3.2); HTTP/1.0 had none."""
+        hosts = [value.decode("latin-1") for name, value in self.headers if name == b"host"]
+        if not hosts:
+            return version == "1.0"
+        return len(hosts) == 1 and split_host(hosts[0]) is not None
 
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request, for all its annotation

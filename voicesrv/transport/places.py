@@ -8,7 +8,7 @@ Guest = TypeVar("Guest")
 
 
 class Places(Generic[Guest]):
-    """Places that guests hold for a moment, and that no address can keep from the others.
+    """Places that guests hold for a moment, and that no address can keep from the others; how many is the caller's.
 
     Where all are taken, it is the oldest guest of the address with the most that gives way: one address that fills
     them all pays for each newcomer itself, and whoever comes from elsewhere stays. Those who share an address with an
@@ -16,13 +16,8 @@ class Places(Generic[Guest]):
     attack comes from everywhere. An address may hold every place while nobody else wants one.
     """
 
-    def __init__(self, size: int) -> None:
-        """Begin empty.
-
-        Args:
-            size: at least 1.
-        """
-        self._size = size
+    def __init__(self) -> None:
+        """Begin empty."""
         self._n_taken = 0
         self._by_address: dict[str, dict[Guest, None]] = {}
         """The oldest first, and first the address that has been here for longest."""
@@ -30,12 +25,8 @@ class Places(Generic[Guest]):
     def __len__(self) -> int:
         return self._n_taken
 
-    def is_full(self) -> bool:
-        """Whether somebody has to give way to a newcomer."""
-        return self._n_taken >= self._size
-
     def enter(self, guest: Guest, address: str) -> None:
-        """Give a place to somebody who has none; the count may go over the size until others have left."""
+        """Give a place to somebody who has none."""
         self._by_address.setdefault(address, {})[guest] = None
         self._n_taken += 1
 
@@ -48,11 +39,18 @@ class Places(Generic[Guest]):
             if not guests:
                 del self._by_address[address]
 
-    def evict(self) -> Guest | None:
-        """Take a place from whose turn it is to give way; None where nobody is here."""
+    def evict(self, newcomer: str | None = None) -> Guest | None:
+        """Take a place from whose turn it is to give way; None where there is nobody.
+
+        Args:
+            newcomer: the address of one that can be turned away instead. A guest gives way to it only where the
+                guest's own address has no fewer even then.
+        """
         if not self._by_address:
             return None
         address, guests = max(self._by_address.items(), key=lambda each: len(each[1]))
+        if newcomer is not None and len(guests) <= 1 + len(self._by_address.get(newcomer, {})):
+            return None
         guest = next(iter(guests))
         self.leave(guest, address)
         return guest

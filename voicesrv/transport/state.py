@@ -7,8 +7,14 @@ import contextlib
 import logging
 import time
 from email.utils import formatdate
+from typing import TYPE_CHECKING
 
 import uvicorn.server
+
+from voicesrv.transport.places import Places
+
+if TYPE_CHECKING:
+    from voicesrv.transport.http_protocol import HttpProtocol
 
 REFUSED = logging.getLogger("voicesrv.transport.refused")
 """One line for every violation of a protocol; ``logs`` lets a few a second through."""
@@ -32,6 +38,8 @@ class ServerState(uvicorn.server.ServerState):
         self._date = (0, b"")
         super().__init__()
         self.is_draining = False
+        self.idle: Places[HttpProtocol] = Places()
+        """Connections that ask nothing: their request is not whole yet, or was answered."""
         self.empty = asyncio.Event()
         """Set when the last connection has gone; it means something only once no new one can come."""
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -32,7 +31,6 @@ _MAX_HANDSHAKES = 512
 nothing yet 3 KiB (resident memory over 500 of them; uvloop 0.23, Python 3.11)."""
 _ACCEPT_RETRY_S = 1.0
 """Between tries where the system gives no more sockets."""
-_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 
 MakeProtocol = Callable[[], asyncio.Protocol]
 
@@ -190,7 +188,8 @@ class _Room:
 
     def __init__(self, name: str, size: int) -> None:
         self._name = name
-        self._places: Places[asyncio.Task[Any]] = Places(size)
+        self._size = size  # the count may go over it until those who give way have left
+        self._places: Places[asyncio.Task[Any]] = Places()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -200,7 +199,7 @@ class _Room:
         """Hold a place for the running task; whoever gives way for it ends when the loop turns."""
         task = asyncio.current_task()
         assert task is not None
-        if self._places.is_full():
+        if len(self) >= self._size:
             self.drop()
         self._places.enter(task, address)
         try:
@@ -237,7 +236,7 @@ def towards_tls(app: ASGIApp) -> ASGIApp:
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
         if scope["type"] == "http" and scope["path"] == "/healthz":
             await app(scope, receive, send)
-        elif _is_page(scope) and _HOST.fullmatch(host):
+        elif host and _is_page(scope):  # what is no host got no further than the protocol
             query = b"?" + scope["query_string"] if scope["query_string"] else b""
             url = f"https://{host}{(scope['raw_path'] + query).decode('latin-1')}"
             headers = {"cache-control": "no-store", "connection": "close"}

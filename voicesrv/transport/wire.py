@@ -84,8 +84,9 @@ class ServerOptions:
     max_headers: int = 100
     max_url_bytes: int = 8 * 1024
     max_connections: int = 4096
-    """Open sockets; one more is answered 503, some few of them once they have said whether they want that on the
-    socket. With TLS, also those that have said nothing yet, of which one is dropped for one more."""
+    """Open sockets. For one more, one that asks nothing is dropped, if its address has more of those; else the new one
+    is answered 503, some few of them once they have said whether they want that on the socket. With TLS, also those
+    that have said nothing yet, of which one is dropped for one more."""
     tcp_user_timeout_ms: int = 30_000
     """How long the kernel keeps data that the client does not acknowledge (Linux)."""
     send_buffer_bytes: int = 256 * 1024
