@@ -66,6 +66,42 @@ describe("for everybody", () => {
     });
   }
 
+  test("the narrowest phone: what goes wrong leaves all of it in reach", async () => {
+    const viewport = { width: 320, height: 568 };
+    const locked = await serverOf({ api_keys: "a-key-of-ours" });
+    const page = await open(locked.url, { viewport });
+    for (const button of await page.locator("#key .buttons button").all()) {
+      expect((await button.boundingBox())?.height).toBeLessThan(45); // in one line
+    }
+    await page.click("#key-later");
+    const log = await page.locator("#log").boundingBox();
+    await page.$eval("#log", (element) => element.scrollTo(0, 0));
+    const title = await page.locator(".welcome-title").boundingBox();
+    expect(title?.y).toBeGreaterThanOrEqual(log?.y ?? Infinity);
+    await page.goto(`${locked.url}/console/`);
+    await page.click("#key-later");
+    expect((await page.locator("#freshness").boundingBox())?.height).toBeLessThan(30); // in one line
+    await expectNarrow(page);
+  });
+
+  test("what is written from the right begins there, in the entry and as it was said", async () => {
+    const page = await open();
+    await page.fill("#text", "مرحبا بالعالم 1.");
+    await page.press("#text", "Enter");
+    await page.locator(".turn.is-settled").waitFor();
+    const [first, last] = await page.$eval(".turn .stable", ({ firstChild }) => {
+      const left = (at: number): number => {
+        const range = new Range();
+        range.setStart(firstChild as Text, at);
+        range.setEnd(firstChild as Text, at + 1);
+        return range.getBoundingClientRect().left;
+      };
+      return [left(0), left((firstChild as Text).length - 1)];
+    });
+    expect(first).toBeGreaterThan(last as number);
+    expect(await page.$eval("#text", (text) => getComputedStyle(text).unicodeBidi)).toBe("plaintext");
+  });
+
   test("all of it by keyboard", async () => {
     const page = await open();
     await eventually(() => page.locator("#engines").innerText()).toContain("echo");

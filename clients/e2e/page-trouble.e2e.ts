@@ -91,6 +91,23 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     await eventually(() => notice(page).count()).toBe(0);
   });
 
+  test("the server stops, which is one notice, and what is typed meanwhile is seen and sent", async () => {
+    const first = await startServer();
+    closing.push(() => first.kill());
+    const page = await open(first.url);
+    await type(page, "Hello.");
+    await sound(page);
+    await first.stop();
+    closing.pop();
+    await eventually(() => notice(page).allInnerTexts()).toEqual([expect.stringMatching(/^The server is away\./)]);
+    await type(page, "Are you there?");
+    await eventually(() => page.locator(".turn:not(.is-settled)").innerText()).toContain("Are you there?");
+    await serverOf({ port: String(first.port) });
+    await until(page, () => document.querySelectorAll(".reply").length === 2, 40_000);
+    expect(await page.locator(".turn .said").allInnerTexts()).toEqual(["Hello.", "Are you there?"]);
+    expect(await page.locator(".notice").count()).toBe(0);
+  });
+
   test("a key is asked for, refused, taken, and in no address", async () => {
     const locked = await serverOf({ api_keys: "right(key)" }); // one that is no token of RFC 9110
     const page = await open(locked.url);

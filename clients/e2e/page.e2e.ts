@@ -138,6 +138,75 @@ test("a reload in a short reply, of which all had arrived, hears it out and list
   await until(page, () => document.body.dataset.phase === "listening");
 });
 
+test("the end stays in sight whatever takes of its room, and a message leads back to it", async () => {
+  const page = await open();
+  for (let n = 1; n <= 4; n++) {
+    await type(page, `${n}. ${LONG} ${LONG}`);
+    await eventually(() => page.locator(".timing").count()).toBe(n);
+  }
+  await page.click("#hush");
+  await silence(page);
+  const hidden = () =>
+    page.$eval("#log", ({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight);
+  await eventually(hidden).toBeLessThan(2);
+  await page.setViewportSize({ width: 1280, height: 420 }); // as with a keyboard on the screen
+  await eventually(hidden).toBeLessThan(2);
+  await page.fill("#text", "one\ntwo\nthree\nfour\nfive\nsix");
+  await eventually(hidden).toBeLessThan(2);
+  await page.$eval("#log", (log) => log.scrollTo(0, 0));
+  await page.setViewportSize({ width: 1280, height: 500 }); // whoever reads what was said before is left there
+  await page.waitForTimeout(200);
+  expect(await page.$eval("#log", ({ scrollTop }) => scrollTop)).toBe(0);
+  await page.press("#text", "Enter");
+  await eventually(() => page.locator(".turn").count()).toBe(5);
+  await eventually(hidden).toBeLessThan(2);
+});
+
+test("the link is copied, or selected where the browser does not let it be copied", async () => {
+  const page = await open();
+  await type(page, "Hello.");
+  await page.click("#share:not(:disabled)");
+  const selected = () =>
+    page.$eval("#sharing-link", (link) => {
+      const { value, selectionStart, selectionEnd } = link as HTMLInputElement;
+      return value.slice(selectionStart ?? 0, selectionEnd ?? 0);
+    });
+  expect(await selected()).toMatch(/\?conversation=cv_/);
+  await page.evaluate(() => {
+    navigator.clipboard.writeText = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+  });
+  await page.click("#copy");
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("sharing-link");
+  expect(await selected()).toBe(await page.inputValue("#sharing-link"));
+  await page.evaluate(() => {
+    navigator.clipboard.writeText = () => Promise.resolve();
+  });
+  await page.click("#copy");
+  await eventually(() => page.locator("#copy").innerText()).toBe("Copied");
+  await page.keyboard.press("Escape");
+  await page.click("#share");
+  expect(await page.locator("#copy").innerText()).toBe("Copy");
+});
+
+test("sound is being opened when somebody is about to type", async () => {
+  const page = await open();
+  const made = () => page.evaluate(() => (globalThis as unknown as { made: string[] }).made);
+  await page.evaluate(() => {
+    const made: string[] = Object.assign(globalThis, { made: [] }).made;
+    globalThis.AudioContext = class extends AudioContext {
+      constructor(options?: AudioContextOptions) {
+        super(options);
+        made.push(document.getElementById("connection")?.dataset.state ?? "");
+      }
+    };
+  });
+  await page.click("#text");
+  await eventually(made).toEqual(["idle"]);
+  await type(page, "Hello.");
+  await sound(page);
+  expect(await made()).toEqual(["idle"]); // and that one serves
+});
+
 test("two pages share a conversation by its link, and a third that begins anew has its own", async () => {
   const first = await open();
   await type(first, "Hello from the first.");

@@ -1,7 +1,9 @@
 /** A line chart over time, in the page's colours. */
 
+import "./locale.js";
 import uPlot from "uplot";
 import { h } from "../shared/dom.js";
+import { shownSpan } from "./format.js";
 
 /** One line. */
 export interface Line {
@@ -63,7 +65,10 @@ export class Chart {
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.15, this.#least)] } },
+      scales: {
+        x: { range: () => shownSpan(this.#data[0]) },
+        y: { range: (_, __, max) => [0, Math.max(max * 1.15, this.#least)] },
+      },
       axes: [
         { ...axis, grid: { show: false }, size: 30, space: 70, values: clock },
         { ...axis, size: 56, space: 36, values: (_, ticks) => ticks.map((tick) => this.#format(tick)) },

@@ -28,3 +28,13 @@ export function count(n: number, thing = ""): string {
   const number = n.toLocaleString("en");
   return thing === "" ? number : `${number} ${thing}${n === 1 ? "" : "s"}`;
 }
+
+const LEAST_SPAN_S = 60;
+/* Over less, a chart tells the time at parts of a second, and each second twice. */
+
+/** From when to when a chart goes: it ends with the latest, and is a minute at least. */
+export function shownSpan(times: ArrayLike<number>): [number, number] | [null, null] {
+  const [first, last] = [times[0], times[times.length - 1]];
+  if (first === undefined || last === undefined) return [null, null];
+  return [Math.min(first, last - LEAST_SPAN_S), last];
+}

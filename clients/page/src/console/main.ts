@@ -61,6 +61,7 @@ async function look(): Promise<void> {
 /** Say what is wrong, and when to look again; null where that is of no use. */
 function trouble({ code, message, retryAfterMs }: ServerError): number | null {
   const needsKey = code === "unauthorized";
+  byId("enter-key").hidden = !needsKey;
   tell(
     needsKey ? "This server asks for a key." : `${message} It is asked again every ${AWAY_MS / 1000} s.`,
     needsKey ? "Waiting for a key" : "No answer",
@@ -75,7 +76,7 @@ function trouble({ code, message, retryAfterMs }: ServerError): number | null {
 
 function tell(notice: string, freshness: string, state: string): void {
   byId("notice").hidden = notice === "";
-  if (byId("notice").textContent !== notice) byId("notice").textContent = notice;
+  if (byId("notice-text").textContent !== notice) byId("notice-text").textContent = notice;
   byId("freshness").textContent = freshness;
   byId("freshness").dataset.state = state;
 }
@@ -121,6 +122,7 @@ function show(engines: Engines): void {
   latency.show(times, [history.course("total", 0.5), history.course("total", 0.95)]);
 }
 
+byId("enter-key").onclick = () => keys.open();
 document.addEventListener("visibilitychange", () => void look());
 void look();
 server.info().then(

@@ -91,6 +91,9 @@ export function advise(problem: Problem, { keyIsToken, hasChosen }: Circumstance
             "The server does not answer. Check that it is running and that you are online.",
             "connect",
           );
+    case "shutting_down":
+      if (problem.connection === "over") return trouble("connection", message, "connect");
+      return wait("The server stops or starts anew. The conversation goes on by itself as soon as it is back.");
     case "overloaded":
       if (problem.connection === "connected") return trouble("answer", `The server cannot do that now: ${detail}.`);
       return {

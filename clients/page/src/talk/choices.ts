@@ -2,6 +2,7 @@
 
 import type { Changes, Settings } from "@voicesrv/web";
 import type { Choice, ChoiceGroup } from "../shared/dom.js";
+import { isLanguageTag } from "../shared/locale.js";
 import type { Engines, Info } from "../shared/server.js";
 
 /** What was chosen; empty where the server may choose. */
@@ -123,8 +124,8 @@ export function serverChoices(
 
 function languages(info: Info, own: readonly string[]): Choice[] {
   const fallback = String(info.defaults.language ?? "");
-  const any = info.languages.includes("*");
-  const known = [...new Set([...info.languages.filter((tag) => tag !== "*"), ...(any ? own : [])])];
+  const asTheirs = info.languages.includes("*") ? own.filter(isLanguageTag) : [];
+  const known = [...new Set([...info.languages.filter((tag) => tag !== "*"), ...asTheirs])];
   const others = known.filter((tag) => tag !== fallback && tag !== "auto");
   return [
     { value: "", label: fallback === "auto" ? "As it is spoken" : languageName(fallback) },

@@ -20,10 +20,12 @@ export class EntryView {
   /**
    * @param deliver sends a text; false where it could not.
    * @param maxBytes how large a message may be.
+   * @param begun called when somebody is about to type.
    */
-  constructor(deliver: (text: string) => Promise<boolean>, maxBytes: () => number) {
+  constructor(deliver: (text: string) => Promise<boolean>, maxBytes: () => number, begun: () => void) {
     this.#deliver = deliver;
     this.#maxBytes = maxBytes;
+    this.#text.onfocus = begun;
     this.#form.onsubmit = (event) => {
       event.preventDefault();
       void this.#send();

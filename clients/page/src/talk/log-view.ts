@@ -12,22 +12,31 @@ export class LogView {
   readonly #log: HTMLElement;
   readonly #list: HTMLElement;
   readonly #elements = new Map<Item, HTMLElement>();
+  #follows = true; // whether its end is to be seen
+  #top = 0; // where it was scrolled to
 
   /** @param log what scrolls, around the list. */
   constructor(log: HTMLElement, list: HTMLElement) {
     this.#log = log;
     this.#list = list;
+    log.addEventListener("scroll", () => this.#scrolled());
+    // A keyboard on the screen, a notice, an entry of many lines: each takes of its height.
+    new ResizeObserver(() => this.#follow()).observe(log);
   }
 
   show(changes: readonly Change[]): void {
-    const { scrollHeight, scrollTop, clientHeight } = this.#log;
-    const follows = scrollHeight - scrollTop - clientHeight < NEAR_PX;
     for (const { type, item } of changes) {
       if (type === "drop") this.#remove(item);
       else this.#put(item);
     }
     document.body.classList.toggle("is-empty", this.#elements.size === 0);
-    if (follows) this.#log.scrollTop = this.#log.scrollHeight;
+    this.#follow();
+  }
+
+  /** Go to its end, and stay there. */
+  toEnd(): void {
+    this.#follows = true;
+    this.#follow();
   }
 
   clear(): void {
@@ -38,6 +47,18 @@ export class LogView {
   textOf(reply: Reply): Text | null {
     const said = this.#elements.get(reply)?.querySelector(".said");
     return said?.childNodes.length === 1 && said.firstChild instanceof Text ? said.firstChild : null;
+  }
+
+  #scrolled(): void {
+    const { scrollHeight, scrollTop, clientHeight } = this.#log;
+    const isUp = scrollTop < this.#top;
+    this.#top = scrollTop;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.#follows = true;
+    else if (isUp) this.#follows = false; // else its room got less since it followed, and it does so again
+  }
+
+  #follow(): void {
+    if (this.#follows && this.#elements.size > 0) this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   #put(item: Item): void {

@@ -24,6 +24,7 @@ import { Loudness } from "./loudness.js";
 import { NoticesView } from "./notices-view.js";
 import { forget, save, takeSaved } from "./saved.js";
 import { SettingsView } from "./settings-view.js";
+import { SharingView } from "./sharing-view.js";
 import { SpokenWords } from "./spoken.js";
 import { Talk } from "./talk.js";
 
@@ -188,25 +189,21 @@ function remember(change: Partial<Preferences>): void {
 }
 
 new EntryView(
-  (text) => talk.type(text),
+  (text) => {
+    log.toEnd();
+    return talk.type(text);
+  },
   () => talk.maxTextBytes,
+  () => void talk.client.startSpeaker().catch(() => undefined), // some take seconds; a failure is told when it is needed
 );
+
+new SharingView(() => new URL(`?conversation=${encodeURIComponent(talk.client.conversation)}`, root));
 
 byId("mute").onclick = () => talk.client.mute(!talk.client.muted);
 byId("hush").onclick = () => talk.client.cancel();
 byId("anew").onclick = () => {
   void anew();
   byId("dial").focus(); // the button is of no use now
-};
-byId("share").onclick = () => {
-  const link = new URL(`?conversation=${encodeURIComponent(talk.client.conversation)}`, root);
-  byId<HTMLInputElement>("sharing-link").value = link.href;
-  byId("copy").hidden = navigator.clipboard === undefined; // not there where the page is not secure
-  byId<HTMLDialogElement>("sharing").showModal();
-};
-byId("copy").onclick = async ({ currentTarget }) => {
-  await navigator.clipboard.writeText(byId<HTMLInputElement>("sharing-link").value);
-  (currentTarget as HTMLElement).textContent = "Copied";
 };
 
 // --- begin, and begin again ---------------------------------------------------------------------

@@ -4,7 +4,7 @@ import { VoiceClient, type VoiceClientEventMap, VoiceError } from "@voicesrv/web
 import type { Server, ServerError } from "../shared/server.js";
 import type { Problem } from "./advice.js";
 import { type Preferences, settingsOf } from "./choices.js";
-import { type Change, Conversation } from "./conversation.js";
+import { type Change, Conversation, type Turn } from "./conversation.js";
 import type { Saved } from "./saved.js";
 import { Stopwatch } from "./stopwatch.js";
 
@@ -167,13 +167,24 @@ export class Talk {
     return this.#maxTextBytes;
   }
 
-  /** @returns whether it was sent. */
+  /** @returns whether it was sent; where the connection is lost, once it is back or given up. */
   async type(text: string): Promise<boolean> {
     if (!(await this.connect())) return false;
+    if (this.client.state === "reconnecting" && !(await this.#isBack(text))) return false;
     this.#stopwatch.typed(performance.now());
     this.client.sendText(text);
     this.#typed++;
     return true;
+  }
+
+  /** Show what waits for the connection. @returns whether that is back. */
+  async #isBack(text: string): Promise<boolean> {
+    const { client } = this;
+    const item: Turn = { kind: "turn", number: 0, stable: text, tentative: "", settled: false, typed: true };
+    this.#hooks.changed([{ type: "put", item }]);
+    await new Promise((moved) => client.addEventListener("state", moved, { once: true }));
+    this.#hooks.changed([{ type: "drop", item }]);
+    return client === this.client && client.state === "connected";
   }
 
   #made(options: Pick<ConstructorParameters<typeof VoiceClient>[0] & object, "conversation" | "session">): VoiceClient {

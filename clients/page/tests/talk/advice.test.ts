@@ -39,6 +39,15 @@ describe("a server that is away", () => {
   });
 });
 
+test("a server that says that it stops is waited for, with one notice about it and its being away", () => {
+  for (const connection of ["connected", "trying"] as const) {
+    const advice = of("shutting_down", { connection, message: "the server stops within 9 s" });
+    expect(advice).toMatchObject({ subject: "connection", tone: "wait", remedy: null });
+    expect(advice?.text).toMatch(/^The server stops or starts anew\. .* goes on by itself/);
+  }
+  expect(of("shutting_down")).toMatchObject({ subject: "connection", tone: "trouble", remedy: "connect" });
+});
+
 describe("a server without room", () => {
   test("says why, and when it is tried again", () => {
     const advice = of("overloaded", { connection: "trying", retryAfterMs: 5000 });

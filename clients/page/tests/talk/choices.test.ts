@@ -68,7 +68,7 @@ describe("voices", () => {
 });
 
 test("a recogniser of any language offers those of whoever looks", () => {
-  const choices = of({}, { ...INFO, languages: ["*"] }, ["fr-FR", "en"]).language[0]?.choices;
+  const choices = of({}, { ...INFO, languages: ["*"] }, ["fr-FR", "en", "en-US@posix", "C"]).language[0]?.choices;
   expect(choices?.map(({ value }) => value)).toEqual(["", "auto", "fr-FR"]);
 });
 

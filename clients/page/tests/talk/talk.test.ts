@@ -1,5 +1,5 @@
 import { type VoiceClient, VoiceError } from "@voicesrv/web";
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Server } from "../../src/shared/server.js";
 import { NO_PREFERENCES, type Preferences } from "../../src/talk/choices.js";
 import { Talk, type TalkHooks } from "../../src/talk/talk.js";
@@ -80,6 +80,49 @@ test("replies are heard where it was chosen, from the first connection on", asyn
   talk.client = { state: "idle", connect: vi.fn(), useSpeaker } as unknown as VoiceClient;
   expect(await talk.connect()).toBe(true);
   expect(useSpeaker).toHaveBeenCalledWith("headset");
+});
+
+describe("what is typed while the connection is lost", () => {
+  /** A talk whose connection is lost, and what takes it elsewhere. */
+  function lost() {
+    const { talk, changed } = talkOf();
+    const { client } = talk;
+    const state = vi.spyOn(client, "state", "get").mockReturnValue("reconnecting");
+    vi.spyOn(client, "connect").mockResolvedValue();
+    const sendText = vi.spyOn(client, "sendText").mockReturnValue();
+    const becomes = (next: "connected" | "idle") => {
+      state.mockReturnValue(next);
+      client.dispatchEvent(new CustomEvent("state", { detail: { state: next, previous: "reconnecting" } }));
+    };
+    return { talk, changed, sendText, becomes };
+  }
+
+  test("is seen, and sent in order once it is back", async () => {
+    const { talk, changed, sendText, becomes } = lost();
+    const typed = Promise.all([talk.type("Are you there?"), talk.type("Hello?")]);
+    await vi.waitFor(() => expect(changed).toHaveBeenCalledTimes(2));
+    const waiting = changed.mock.calls.map(([[change]]) => change);
+    expect(waiting).toMatchObject([
+      { type: "put", item: { kind: "turn", stable: "Are you there?", settled: false } },
+      { type: "put", item: { kind: "turn", stable: "Hello?", settled: false } },
+    ]);
+    expect(sendText).not.toHaveBeenCalled();
+    becomes("connected");
+    expect(await typed).toEqual([true, true]);
+    expect(sendText.mock.calls).toEqual([["Are you there?"], ["Hello?"]]);
+    const dropped = changed.mock.calls.slice(2).map(([[change]]) => change);
+    expect(dropped).toEqual(waiting.map(({ item }) => ({ type: "drop", item })));
+  });
+
+  test.each(["given up", "left"])("is given back where the conversation is %s", async (how) => {
+    const { talk, changed, sendText, becomes } = lost();
+    const typed = talk.type("Are you there?");
+    await vi.waitFor(() => expect(changed).toHaveBeenCalledOnce());
+    if (how === "left") void talk.anew();
+    becomes("idle");
+    expect(await typed).toBe(false);
+    expect(sendText).not.toHaveBeenCalled();
+  });
 });
 
 test("how long a text may be is what the server says", () => {
