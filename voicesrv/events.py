@@ -261,6 +261,8 @@ class ToolCalled:
 
     reply: int
     call: ToolCall
+    connection: str = ""
+    """The connection whose reply it is, and which is to run it; all are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,8 @@ class AudioStarted:
     encoding: str = "linear16"
     sample_rate: int = 24000
     """In Hz; the transport puts its connection's own format in place of these."""
+    start_ms: int = 0
+    """Where in the reply's audio what follows begins: not at 0 for who joined in the middle of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from voicesrv.cli import talking
 from voicesrv.cli.reach import Server
 from voicesrv.cli.talking import Exchange, talk_to
 from voicesrv.errors import ClientError
-from voicesrv_client.events import ReplyEnd, ReplyStart, ServerError, TurnEnd, TurnStart
+from voicesrv_client.events import Ready, ReplyEnd, ReplyStart, ServerError, TurnEnd, TurnStart
 
 SPEECH = Path("tests/data/speech/en_go_forward.wav")
 
@@ -31,6 +31,12 @@ def test_exchange_is_idle_when_nothing_is_due() -> None:
         (ReplyEnd(2), True),
         (TurnEnd(5, "hello"), False),
         (ServerError("engine_failed"), True),
+        (Ready("voicesrv.v1", "c1"), True),
+        (TurnEnd(6, "hello"), False),
+        (ReplyStart(3, 6), False),
+        (TurnStart(7), False),
+        (Ready("voicesrv.v1", "c1"), False),  # resumed
+        (Ready("voicesrv.v1", "c2"), True),  # the other one is lost, and all that was open in it
     ]:
         exchange.apply(event)
         assert exchange.idle is idle, event

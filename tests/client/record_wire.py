@@ -31,7 +31,7 @@ class Recording:
     """One conversation, over one connection or several."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.replace("http", "ws")
+        self.url = url.replace("http", "ws")
         self.lines: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.n_audio = 0
@@ -39,7 +39,7 @@ class Recording:
 
     async def open(self, path: str) -> None:
         self.lines.append({"open": path})
-        self.socket: ClientConnection = await connect(self._url + path, compression=None)
+        self.socket: ClientConnection = await connect(self.url + path, compression=None)
 
     async def say(self, message: dict[str, Any] | bytes) -> None:
         data = message if isinstance(message, bytes) else json.dumps(message)
@@ -117,9 +117,31 @@ async def resume(recording: Recording) -> None:
     await recording.hear_out()
 
 
+async def join(recording: Recording) -> None:
+    """Who joins in the middle of what another has said, and is lost; and the connection that goes on with it."""
+    other = Recording(recording.url)
+    await other.open(f"/ws?{FORMAT}")
+    await other.say({"type": "speak", "text": "One two three four five six seven eight nine ten eleven."})
+    await other.hear_until("audio.start")
+    while other.n_audio < 8 * 2200:  # at once comes as much as it may be ahead
+        await other.hear()
+    conversation = other.events[0]["conversation"]
+    await recording.open(f"/ws?{FORMAT}&conversation={conversation}")
+    while recording.n_audio < 8 * 200:
+        await recording.hear()
+    recording.socket.transport.abort()
+    ready, started = recording.events
+    place = f"after={started['seq']}&audio_reply=1&audio_ms={started['start_ms'] + recording.n_audio // 8}"
+    await recording.open(f"/ws?{FORMAT}&conversation={conversation}&resume={ready['resume']}&{place}")
+    await recording.hear_until("reply.end")
+    await recording.say({"type": "close"})
+    await recording.hear_out()
+    await other.socket.close()
+
+
 async def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for script in (converse, speak, resume):
+    for script in (converse, speak, resume, join):
         async with null_server() as url:
             recording = Recording(url)
             await script(recording)

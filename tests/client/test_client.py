@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 import pytest
@@ -18,7 +19,7 @@ async def test_a_conversation_from_ready_to_close() -> None:
         assert peer.query == {"mode": "converse", "interim": "false"}
         assert peer.headers["Authorization"] == "Bearer key"
         assert peer.socket.subprotocol == "voicesrv.v1"
-        await peer.ready()
+        await peer.ready(connection="n1")
         await peer.hear_audio(4)
         await peer.say("audio.start", seq=2, reply=1, encoding="linear16", sample_rate=24000, channels=1)
         await peer.socket.send(b"wxyz")
@@ -34,7 +35,7 @@ async def test_a_conversation_from_ready_to_close() -> None:
                 await client.close()
         assert [type(e) for e in events] == [Ready, AudioStart, Audio]
         assert events[2] == Audio(1, b"wxyz", 0)
-        assert client.conversation == "c1"
+        assert (client.conversation, client.connection) == ("c1", "n1")
         assert (client.reconnections, client.lost_ms) == (0, 0)
 
 
@@ -192,6 +193,64 @@ async def test_a_microphone_and_what_is_played_are_told_until_the_end() -> None:
         async for _ in client:
             pass
     assert played == [20, 50]
+
+
+async def test_sending_all_ends_with_the_conversation_where_nothing_more_comes() -> None:
+    ended = asyncio.Event()
+
+    async def says_nothing() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    async def says_nothing_more() -> AsyncIterator[bytes]:
+        yield b"ab"
+        try:
+            await asyncio.Event().wait()  # as of a microphone that is closed
+        finally:
+            ended.set()
+
+    async def listen(peer: Peer) -> None:
+        await peer.ready()
+        await peer.hear_audio(2)
+        await peer.socket.close(1000)
+
+    async with scripted(listen) as url, VoiceClient(url) as client, asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(client.send_all(says_nothing_more()))
+        async for _ in client:
+            pass
+        await ended.wait()
+        await client.send_all(says_nothing())  # nor does it begin
+
+
+async def test_what_goes_wrong_with_the_audio_is_raised_as_it_is() -> None:
+    async def fails() -> AsyncIterator[bytes]:
+        yield b"ab"
+        raise TimeoutError("the device is gone")
+
+    async def listen(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.wait_closed()
+
+    async with scripted(listen) as url, VoiceClient(url) as client:
+        with pytest.raises(TimeoutError, match="the device is gone"):
+            await client.send_all(fails())
+
+
+async def test_what_cannot_be_sent_ends_no_connection() -> None:
+    async def listen(peer: Peer) -> None:
+        await peer.ready()
+        assert await peer.hear_command() == {"type": "text", "text": "caf\ufffd"}
+        assert await peer.hear_command() == {"type": "tool_result", "id": "t", "output": {"n": 1}}
+        await peer.socket.close(1000)
+
+    async with scripted(listen) as url, VoiceClient(url) as client:
+        await client.send_text("caf\ud83d")
+        with pytest.raises(TypeError, match="output: "):
+            await client.tool_result("t", object())
+        with pytest.raises(ValueError, match="output: "):
+            await client.tool_result("t", math.nan)
+        await client.tool_result("t", {"n": 1})
+        assert [type(event) async for event in client] == [Ready]
 
 
 async def test_leaving_closes_the_connection() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -12,7 +13,8 @@ from websockets.http11 import Request, Response
 from tests.client.scripted import Peer, scripted
 from voicesrv_client.connection import Connection, closed
 from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable
-from voicesrv_client.events import Ready
+from voicesrv_client.events import Ready, ServerError
+from voicesrv_client.protocol import parse_event
 
 pytestmark = pytest.mark.anyio
 
@@ -45,9 +47,40 @@ async def test_messages_go_both_ways_until_a_close() -> None:
 
 
 def test_a_connection_that_broke_is_1006() -> None:
-    assert closed(ConnectionClosedError(None, None)).code == 1006
+    broken = closed(ConnectionClosedError(None, None))
+    assert (broken.code, broken.retry_after_s) == (1006, None)
     # Our own keepalive, when the server is gone without a word.
     assert closed(ConnectionClosedError(None, Close(1011, "keepalive ping timeout"))).code == 1011
+
+
+async def test_a_close_says_when_to_come_back_where_the_error_before_it_does() -> None:
+    full: dict[str, Any] = {
+        "type": "error",
+        "code": "overloaded",
+        "message": "no room",
+        "fatal": True,
+        "retry_after_ms": 1500,
+    }
+
+    async def never_lets_in(peer: Peer) -> None:
+        await peer.say(**full)
+        await peer.socket.close(1013, "overloaded")
+
+    async def throws_out(peer: Peer) -> None:
+        await peer.ready()
+        await never_lets_in(peer)
+
+    async with scripted(never_lets_in, throws_out) as url:
+        with pytest.raises(Closed, match="1013 no room") as caught:
+            await Connection.open(ws(url), None)
+        assert caught.value.retry_after_s == 1.5
+        connection, _ = await Connection.open(ws(url), None)
+        failure = parse_event(str(await connection.receive()))
+        assert isinstance(failure, ServerError)
+        connection.explain(failure)
+        with pytest.raises(Closed, match="1013 overloaded") as caught:
+            await connection.receive()
+        assert caught.value.retry_after_s == 1.5
 
 
 async def test_entering_says_why_it_cannot() -> None:

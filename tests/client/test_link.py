@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -13,9 +14,11 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from tests.client.scripted import Peer, scripted
+from voicesrv.transport.limits import TokenBucket
 from voicesrv_client.errors import Closed, Refused, Unreachable
 from voicesrv_client.events import Audio, Configured, Pong, Ready, ReplyText, ServerError, ServerEvent, TurnStart
-from voicesrv_client.link import Link, Upkeep
+from voicesrv_client.link import Link
+from voicesrv_client.upkeep import Upkeep
 
 pytestmark = pytest.mark.anyio
 
@@ -296,6 +299,22 @@ async def test_what_was_asked_for_and_not_answered_is_asked_for_on_the_next_conn
     ]
 
 
+async def test_what_was_before_a_new_connection_is_not_asked_for_after_a_drop() -> None:
+    async def joined(peer: Peer) -> None:
+        await peer.ready(seq=41)
+        peer.drop()
+
+    async def goes_on(peer: Peer) -> None:
+        assert peer.query["after"] == "41"
+        await peer.ready(seq=41)
+        await peer.socket.close(1000)
+
+    async with scripted(joined, goes_on) as url:
+        link = Link(url, None, {"conversation": "c1"}, upkeep())
+        await link.open()
+        assert [type(event) for event in await rest(link)] == [Ready]
+
+
 async def test_asks_again_to_finish_after_a_drop() -> None:
     async def drops(peer: Peer) -> None:
         await peer.ready()
@@ -328,6 +347,82 @@ async def test_says_something_before_the_idle_limit_and_keeps_the_answer_to_itse
         link = Link(url, None, {}, upkeep(keepalive_s=0.01))
         await link.open()
         assert await rest(link) == [Pong("mine")]
+
+
+SLOW = {"control_messages_per_s": 0.001, "control_burst": 12}
+"""One command, and then none."""
+
+
+async def test_commands_are_no_faster_than_the_server_takes_them_and_audio_keeps_its_place() -> None:
+    heard: list[Any] = []
+
+    async def listens(peer: Peer) -> None:
+        await peer.ready(limits={"control_messages_per_s": 200, "control_burst": 20})
+        bucket = TokenBucket(200, 20, time.monotonic())
+        while len(heard) < 60:
+            message = await peer.socket.recv()
+            assert isinstance(message, bytes) or bucket.take(time.monotonic())
+            heard.append(len(message) if isinstance(message, bytes) else json.loads(message)["text"])
+        await peer.socket.close(1000)
+
+    async def types(link: Link) -> None:
+        for n in range(30):
+            await link.send_audio(bytes(20 * (n + 1)))
+            await link.send({"type": "text", "text": str(n)})
+
+    async with scripted(listens) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(types(link))
+            tasks.create_task(rest(link))
+        assert link.over
+    assert heard == [x for n in range(30) for x in (20 * (n + 1), str(n))]
+
+
+async def test_reports_that_find_the_server_busy_are_forgotten() -> None:
+    heard: list[int] = []
+
+    async def listens(peer: Peer) -> None:
+        await peer.ready(limits=SLOW)
+        while True:
+            command = await peer.hear_command()
+            if command["type"] == "ping":
+                break
+            heard.append(command["played_ms"])
+        await peer.socket.close(1000)
+
+    async with scripted(listens) as url:
+        link = Link(url, None, {}, upkeep(keepalive_s=0.1))
+        await link.open()
+        for ms in range(10):
+            await link.send_if_up({"type": "playback", "reply": 1, "played_ms": ms})
+        assert await rest(link) == []  # a ping goes out whatever there was
+    assert heard == [0, 1, 2, 3, 4, 5]
+
+
+async def test_what_is_too_large_is_refused_where_it_is_given() -> None:
+    async def listens(peer: Peer) -> None:
+        await peer.ready(limits={"text_bytes": 1024})
+        assert await peer.hear_command() == {"type": "text", "text": "fits"}
+        await peer.socket.close(1000)
+
+    large = {"instructions": "ü" * 40_000}
+    with pytest.raises(ValueError, match="configure: 80082 bytes are over the 65536 that the server takes"):
+        Link("http://127.0.0.1", None, large)
+    with pytest.raises(TypeError, match=r"tools: .*set"):
+        Link("http://127.0.0.1", None, {"tools": {1}})
+    async with scripted(listens) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        with pytest.raises(ValueError, match="text: 1042 bytes are over the 1024"):
+            await link.send({"type": "text", "text": "ü" * 507})
+        with pytest.raises(ValueError, match="configure: "):
+            await link.configure({"instructions": "x" * 1000})
+        with pytest.raises(TypeError, match="keyterms: "):
+            await link.configure({"keyterms": {"a set"}})
+        await link.send({"type": "text", "text": "fits"})
+        assert await rest(link) == []
 
 
 async def refusing(status: int, headers: dict[str, str], times: int) -> tuple[Any, list[int]]:
@@ -370,10 +465,77 @@ async def test_waits_as_long_as_a_full_server_asks_for() -> None:
 async def test_gives_up_in_time() -> None:
     server, _ = await refusing(503, {}, times=99)
     async with server:
-        link = Link(url_of(server), None, {}, upkeep(give_up_s=0.0))
+        link = Link(url_of(server), None, {}, upkeep(give_up_s=0.4))
         await link.open()
         with pytest.raises(Refused, match="503: full"):
             await rest(link)
+
+
+async def test_gives_up_in_time_where_each_connection_is_closed_at_once() -> None:
+    waits = Waits()
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async def full(peer: Peer) -> None:
+        await peer.say("error", code="overloaded", message="no room", fatal=True)
+        await peer.socket.close(1013, "overloaded")
+
+    async with scripted(drops, full, full) as url:
+        link = Link(url, None, {}, upkeep(waits, give_up_s=0.9))
+        await link.open()
+        with pytest.raises(Closed, match="no room"):
+            await rest(link)
+    assert waits.asked == [0.25, 0.5]
+
+
+async def test_waits_as_long_as_the_error_before_a_close_asks_for() -> None:
+    waits = Waits()
+
+    async def throws_out(peer: Peer) -> None:
+        await peer.ready()
+        await peer.say("error", seq=2, code="overloaded", fatal=True, retry_after_ms=7000)
+        await peer.socket.close(1013, "overloaded")
+
+    async def full(peer: Peer) -> None:
+        await peer.say("error", code="overloaded", fatal=True, retry_after_ms=5000)
+        await peer.socket.close(1013, "overloaded")
+
+    async def ends(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.close(1000)
+
+    async with scripted(throws_out, full, ends) as url:
+        link = Link(url, None, {}, upkeep(waits))
+        await link.open()
+        assert [type(event) for event in await rest(link)] == [ServerError, Ready]
+    assert waits.asked == [7.0, 5.0]
+
+
+async def test_gives_up_at_once_where_it_is_to_wait_for_too_long() -> None:
+    waits = Waits()
+
+    async def throws_out(peer: Peer) -> None:
+        await peer.ready()
+        await peer.say("error", seq=2, code="overloaded", fatal=True, retry_after_ms=121_000)
+        await peer.socket.close(1013, "overloaded")
+
+    async with scripted(throws_out) as url:
+        link = Link(url, None, {}, upkeep(waits))
+        await link.open()
+        with pytest.raises(Closed, match="1013 overloaded") as closed:
+            await rest(link)
+    assert closed.value.retry_after_s == 121
+    server, connections = await refusing(503, {"Retry-After": "121"}, times=99)
+    async with server:
+        link = Link(url_of(server), None, {}, upkeep(waits))
+        await link.open()
+        with pytest.raises(Refused, match="503: full") as refused:
+            await rest(link)
+    assert refused.value.retry_after_s == 121
+    assert connections == [2]
+    assert waits.asked == [0.25]
 
 
 async def test_a_refused_key_ends_it() -> None:
@@ -390,7 +552,7 @@ async def test_a_server_that_is_gone_for_good() -> None:
     server, _ = await refusing(503, {}, times=0)
     waits = Waits()
     async with server:
-        link = Link(url_of(server), None, {}, upkeep(waits, give_up_s=0.0))
+        link = Link(url_of(server), None, {}, upkeep(waits, give_up_s=0.4))
         await link.open()
     with pytest.raises(Unreachable, match="no voicesrv answers at 127"):
         await rest(link)
@@ -412,6 +574,32 @@ async def test_closing_releases_who_waits() -> None:
             await asyncio.sleep(0)
             await link.close()
         assert sending.done()
+
+
+async def test_closing_on_the_way_back_leaves_no_connection_behind() -> None:
+    closed: list[int | None] = []
+    tokens: list[str] = []
+
+    async def token() -> str:
+        tokens.append("token")
+        if len(tokens) > 1:
+            await link.close()
+        return "token"
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async def stays(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.wait_closed()
+        closed.append(peer.socket.close_code)
+
+    async with scripted(drops, stays) as url:
+        link = Link(url, token, {}, upkeep())
+        await link.open()
+        assert await rest(link) == []
+    assert closed == [1000]
 
 
 async def expect_closed(link: Link) -> None:

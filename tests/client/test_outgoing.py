@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from typing import Any
+
+import pytest
 
 from voicesrv_client.events import Ready
 from voicesrv_client.outgoing import Outgoing
@@ -27,11 +29,15 @@ def hear(outgoing: Outgoing, ms: int) -> None:
     outgoing.ring.append(bytes(ms * MS))
 
 
-def drain(outgoing: Outgoing) -> list[int | Mapping[str, Any]]:
+def speak(text: str, flush: bool) -> dict[str, Any]:
+    return {"type": "speak", "text": text, "flush": flush}
+
+
+def drain(outgoing: Outgoing) -> list[Any]:
     """All that is to be sent: ms of audio, and commands."""
-    everything: list[int | Mapping[str, Any]] = []
+    everything: list[Any] = []
     while (each := outgoing.next()) is not None:
-        everything.append(len(each) // MS if isinstance(each, bytes) else each)
+        everything.append(len(each) // MS if isinstance(each, bytes) else json.loads(each))
     return everything
 
 
@@ -40,11 +46,13 @@ def test_commands_keep_their_places_in_the_audio() -> None:
     outgoing.add(TEXT)
     hear(outgoing, 20)
     outgoing.add(FINALIZE)
-    outgoing.add(TEXT)
+    last = outgoing.add(TEXT)
     hear(outgoing, 10)
-    assert outgoing.has_commands
+    assert outgoing.last is last
+    assert outgoing.waits(last)
     assert drain(outgoing) == [TEXT, 20, FINALIZE, TEXT, 10]
-    assert not outgoing.has_commands
+    assert outgoing.last is None
+    assert not outgoing.waits(last)
 
 
 def test_commands_that_the_server_did_not_get_are_given_again_in_their_places() -> None:
@@ -75,13 +83,92 @@ def test_nothing_is_given_again_where_the_server_does_not_count() -> None:
 
 def test_a_command_that_was_not_sent_waits_again() -> None:
     outgoing = new()
-    outgoing.add(TEXT)
-    assert outgoing.next() == TEXT
+    text = outgoing.add(TEXT)
+    assert outgoing.next() == text.message
     outgoing.take_back()
+    assert outgoing.waits(text)
     outgoing.add(CANCEL)
+    outgoing.rewind(received(0, 0))
     assert drain(outgoing) == [TEXT, CANCEL]
     outgoing.rewind(received(0, 1))
     assert drain(outgoing) == [CANCEL]
+
+
+def test_a_command_that_could_not_be_seen_to_arrive_is_not_given_again_where_it_did() -> None:
+    outgoing = new()
+    outgoing.add(TEXT)
+    outgoing.next()
+    outgoing.take_back()
+    outgoing.add(CANCEL)
+    outgoing.rewind(received(0, 1))
+    assert drain(outgoing) == [CANCEL]
+
+
+def test_what_was_taken_back_is_given_again_where_the_server_does_not_count() -> None:
+    outgoing = new()
+    outgoing.add(TEXT)
+    outgoing.next()
+    outgoing.take_back()
+    outgoing.rewind(received(0, None))
+    assert drain(outgoing) == [TEXT]
+
+
+def test_what_others_say_again_is_not_given_again() -> None:
+    outgoing = new()
+    for command in ({"type": "configure", "words": True}, {"type": "close"}, TEXT):
+        outgoing.add(command)
+    assert len(drain(outgoing)) == 3
+    asked = outgoing.add({"type": "configure", "words": False})
+    outgoing.rewind(received(0, 0))
+    assert not outgoing.waits(asked)
+    assert drain(outgoing) == [TEXT]
+
+
+def test_settings_that_are_asked_for_anew_come_first_and_in_order() -> None:
+    outgoing = new()
+    configures = [{"type": "configure", "id": str(n)} for n in range(2)]
+    hear(outgoing, 10)
+    outgoing.add(TEXT)
+    outgoing.add_first(configures)
+    assert drain(outgoing) == [*configures, 10, TEXT]
+
+
+def test_a_command_that_may_not_be_sent_yet_keeps_back_what_is_behind_it() -> None:
+    outgoing = new()
+    hear(outgoing, 10)
+    outgoing.add(TEXT)
+    hear(outgoing, 20)
+    assert outgoing.next(may_command=False) == bytes(10 * MS)
+    assert outgoing.next(may_command=False) is None
+    assert drain(outgoing) == [TEXT, 20]
+
+
+def test_text_that_is_gathered_joins_what_waits_of_it_in_its_place() -> None:
+    outgoing = new()
+    one = outgoing.add(speak("One ", False))
+    hear(outgoing, 10)
+    assert outgoing.add(speak("two ", False)) is one
+    assert outgoing.add(speak("three.", True)) is one
+    assert outgoing.add(speak("Four ", False)) is not one
+    outgoing.add(speak("x" * 995, False))
+    outgoing.add(speak("five ", False))
+    outgoing.add(FINALIZE)
+    outgoing.add(speak("six", True))
+    assert drain(outgoing) == [
+        speak("One two three.", True),
+        10,
+        speak("Four " + "x" * 995, False),
+        speak("five ", False),
+        FINALIZE,
+        speak("six", True),
+    ]
+
+
+def test_what_cannot_be_said_is_not_taken() -> None:
+    outgoing = new()
+    with pytest.raises(TypeError, match="output"):
+        outgoing.add({"type": "tool_result", "id": "t", "output": object()})
+    assert outgoing.last is None
 
 
 def test_another_conversation_is_told_what_means_something_there() -> None:

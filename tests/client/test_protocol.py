@@ -15,9 +15,11 @@ from voicesrv_client.events import (
     TYPES,
     Audio,
     AudioEnd,
+    AudioStart,
     Clear,
     Ready,
     ServerError,
+    ToolCall,
     TurnEnd,
     Unknown,
     Viseme,
@@ -197,10 +199,42 @@ def test_incoming_refuses_an_encoding_it_cannot_count() -> None:
         Incoming().receive(event("audio.start", reply=1, encoding="opus"))
 
 
-@pytest.mark.parametrize("name", ["converse", "speak", "resume"])
+def test_incoming_counts_from_the_ready_it_begins_with() -> None:
+    incoming = Incoming(1007)
+    assert incoming.resume_query() == {"after": 1007}
+    assert incoming.receive(event("clear", seq=1007, reply=1)) is None
+    assert incoming.receive(event("clear", seq=1008, reply=1)) is not None
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 24000, 44100])
+@given(start_ms=st.integers(0, 100_000), n_samples=st.integers(0, 5000))
+def test_incoming_counts_audio_from_where_it_begins(rate: int, start_ms: int, n_samples: int) -> None:
+    """Of a reply that it joined in the middle; and a resume goes on there to the sample."""
+    incoming = Incoming()
+    incoming.receive(event("audio.start", seq=1, reply=4, sample_rate=rate, start_ms=start_ms))
+    assert incoming.resume_query() == {"after": 1, "audio_reply": 4, "audio_ms": start_ms}
+    if n_samples:
+        assert incoming.receive(bytes(2 * n_samples)) == Audio(4, bytes(2 * n_samples), start_ms)
+    has_ms = incoming.resume_query()["audio_ms"]
+    assert has_ms == start_ms + n_samples * 1000 // rate
+    incoming.resumed()
+    twice = n_samples - (has_ms - start_ms) * rate // 1000
+    again = incoming.receive(bytes(2 * twice + 2))
+    assert isinstance(again, Audio) and len(again.pcm) == 2
+    assert again.start_ms == pytest.approx(start_ms + n_samples * 1000 / rate)
+
+
+def test_a_tool_call_says_whose_it_is() -> None:
+    call = parse_event(event("tool_call", id="c1", name="weather", connection="cn_1"))
+    assert call == ToolCall("c1", "weather", connection="cn_1")
+    assert parse_event(event("tool_call", id="c1", name="weather")) == ToolCall("c1", "weather")  # an older server
+
+
+@pytest.mark.parametrize("name", ["converse", "speak", "resume", "join"])
 def test_recorded_conversations_are_understood_whole(name: str) -> None:
     """Recorded by ``record_wire``; mu-law at 8 kHz."""
     incoming = Incoming()
+    first = 0
     seqs: list[int] = []
     audio_ms: dict[int, float] = {}
     cleared: set[int] = set()
@@ -219,6 +253,9 @@ def test_recorded_conversations_are_understood_whole(name: str) -> None:
             event = parse_event(message) if isinstance(message, str) else None
             if isinstance(event, Ready):
                 assert event.protocol == "voicesrv.v1"
+                if not first:
+                    first = event.seq
+                    incoming = Incoming(first)
                 continue
             got = incoming.receive(message)
             if got is None:
@@ -226,16 +263,19 @@ def test_recorded_conversations_are_understood_whole(name: str) -> None:
                 continue
             assert not isinstance(got, Unknown)
             if isinstance(got, Audio):
-                assert got.start_ms == pytest.approx(audio_ms.get(got.reply, 0))
+                assert got.start_ms == pytest.approx(audio_ms[got.reply])
                 audio_ms[got.reply] = got.start_ms + len(got.pcm) / 8
                 continue
             seqs.append(got.seq)
+            if isinstance(got, AudioStart):
+                audio_ms[got.reply] = got.start_ms
             if isinstance(got, Clear):
                 cleared.add(got.reply)
             elif isinstance(got, AudioEnd):
                 ended[got.reply] = got.duration_ms
-    assert seqs == list(range(2, 2 + len(seqs)))
+    assert seqs == list(range(first + 1, first + 1 + len(seqs)))
+    assert (first > 1) is (name == "join")
     assert ended
     assert {reply: pytest.approx(ms) for reply, ms in ended.items()} == {reply: audio_ms[reply] for reply in ended}
-    assert n_connections == (2 if name == "resume" else 1)
+    assert n_connections == (2 if name in ("resume", "join") else 1)
     assert bool(cleared) is (name == "converse")

@@ -12,7 +12,17 @@ from tests.client.wire import Wire, wire_to
 from voicesrv.bench.caller import tone
 from voicesrv.bench.continuity import MarkedAudio
 from voicesrv_client import Upkeep, VoiceClient
-from voicesrv_client.events import Audio, AudioEnd, Ready, ReplyEnd, ServerEvent, Transcript, TurnEnd
+from voicesrv_client.events import (
+    Audio,
+    AudioEnd,
+    Ready,
+    ReplyEnd,
+    ReplyText,
+    ServerError,
+    ServerEvent,
+    Transcript,
+    TurnEnd,
+)
 from voicesrv_client.pacing import Pacer
 
 pytestmark = pytest.mark.anyio
@@ -117,3 +127,19 @@ async def test_every_text_arrives_once_and_in_order_whenever_it_is_cut() -> None
                     break
     assert client.reconnections > 2
     assert [turn.text for turn in of(got, TurnEnd)] == texts
+
+
+async def test_a_text_that_is_streamed_into_speech_is_said_whole() -> None:
+    tokens = [f"{n} " for n in range(80)]
+    said = ""
+    async with null_server() as server, VoiceClient(server, mode="speak") as client, asyncio.timeout(30):
+        async with asyncio.TaskGroup() as tasks:
+            for token in tokens:
+                tasks.create_task(client.say(token, flush=False))
+        await client.flush()
+        async for event in client:
+            assert not isinstance(event, ServerError)
+            if isinstance(event, ReplyText):
+                said += event.delta
+                if said.split() == "".join(tokens).split():
+                    return

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conversation.stage import Player, stage
+from tests.conversation.stage import Player, Stage, stage
 from voicesrv.conversation.seat import Join
 from voicesrv.engines.base import AgentItem, TextDelta, ToolResult, UserItem
 from voicesrv.errors import ClientError, Code, EngineError, EngineUnavailable
@@ -290,8 +290,10 @@ async def test_tools_are_run_by_the_client() -> None:
         user.say(SendText("weather?"))
         told = await user.out.get(ToolCalled)
         assert told.call == call
-        with pytest.raises(ClientError, match="'c2' is not the id"):
-            user.say(ToolOutput("c2", "?"))
+        assert told.connection == user.out.of(Ready)[0].connection
+        user.say(ToolOutput("c2", "?"))
+        failed = user.out.of(Failed)[0]
+        assert (failed.code, failed.id) == ("bad_parameter", "c2") and "'c2' is no tool call" in failed.message
         user.say(ToolOutput("c1", "rain"))
         ended = await user.out.get(ReplyEnded)
         assert ended.text == "Let me see. It rains. "
@@ -304,6 +306,69 @@ async def test_tools_are_run_by_the_client() -> None:
             ToolResult("c1", "weather", "rain"),
             AgentItem("It rains. "),
         )
+
+
+async def weather_asked(it: Stage) -> tuple[Player, Player]:
+    """Two in a conversation, of whom the first asked what takes a tool."""
+    it.llm.replies = [[TextDelta("Let me see. "), ToolCall("c1", "weather", {})], "It rains."]
+    user = await it.join()
+    await user.seat.reconfigure(user.out, changed(user.seat.participant.options, {"tools": [{"name": "weather"}]}))
+    desk = await it.join(user.seat.conversation.id)
+    user.say(SendText("weather?"))
+    await desk.out.get(ToolCalled)
+    return user, desk
+
+
+async def test_all_are_told_of_a_tool_call_and_whose_it_is() -> None:
+    async with stage() as it:
+        user, desk = await weather_asked(it)
+        assert desk.out.of(ToolCalled) == user.out.of(ToolCalled)
+        assert desk.out.of(ToolCalled)[0].connection == user.out.of(Ready)[0].connection
+
+
+async def test_the_first_result_counts_and_the_second_is_told_without_harm() -> None:
+    async with stage() as it:
+        user, desk = await weather_asked(it)
+        desk.say(ToolOutput("c1", "rain"))  # whoever is first
+        for _ in range(50):  # more errors than a connection may make
+            user.say(ToolOutput("c1", "sun"))
+        ended = await user.out.get(ReplyEnded)
+        assert ended.text == "Let me see. It rains. "
+        assert it.llm.asked[1][0][-1] == ToolResult("c1", "weather", "rain")
+        assert {(event.code, event.fatal, event.id) for event in user.out.of(Failed)} == {
+            ("bad_parameter", False, "c1")
+        }
+        assert not desk.out.of(Failed) and not user.out.closed
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_tool_call_of_who_is_gone_for_good_is_answered_by_another_or_given_up(answered: bool) -> None:
+    async with stage() as it:
+        user, desk = await weather_asked(it)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        user.seat.leave(user.out, for_good=True)
+        if answered:
+            desk.say(ToolOutput("c1", "rain"))
+        assert (await desk.out.get(ReplyEnded)).text == "Let me see. It rains. "
+        result = it.llm.asked[1][0][-1]
+        assert isinstance(result, ToolResult) and result.is_error is not answered
+        assert loop.time() - began < (5 if answered else 35)
+
+
+async def test_a_reply_was_heard_as_far_as_the_farthest_of_its_listeners_heard_it() -> None:
+    """Who joined late, whose sound is blocked, or who is lost reports less, and is not asked last."""
+    async with stage() as it:
+        it.llm.replies = [LONG_REPLY]
+        user = await it.join()
+        user.say(SendText("hello"))
+        await user.out.get(ReplyAudio)
+        desk = await it.join(user.seat.conversation.id)
+        await user.out.get(AudioEnded)
+        user.say(Playback(1, 360))
+        desk.say(Playback(1, 0))
+        user.say(Cancel())
+        assert user.out.of(ReplyEnded)[0].heard == "one two three four"
 
 
 async def test_dictated_text_is_spoken_as_it_is_one_after_the_other() -> None:

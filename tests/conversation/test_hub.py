@@ -16,6 +16,7 @@ from voicesrv.conversation.seat import Join, Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.events import (
     AppendAudio,
+    AudioEnded,
     AudioSince,
     AudioStarted,
     Close,
@@ -228,7 +229,102 @@ async def test_ready_comes_first_whatever_is_going_on() -> None:
         assert late.out.of(ReplyAudio)
 
 
+async def test_who_joins_in_the_middle_of_a_reply_is_told_where_its_audio_begins() -> None:
+    async with stage() as it:
+        it.llm.replies = [" ".join([LONG[:-1]] * 3) + "."]  # 3.6 s
+        user = await it.join()
+        user.say(SendText("hello"))
+        await user.out.get(ReplyAudio)
+        late = await it.join(user.seat.conversation.id)
+        sent_ms = sum(len(event.pcm) for event in user.out.of(ReplyAudio)) // 48
+        started = late.out.of(AudioStarted)[0]
+        assert started == AudioStarted(1, start_ms=sent_ms) and sent_ms > 0
+        assert user.out.of(AudioStarted) == [AudioStarted(1)]
+        await late.out.get(ReplyEnded)
+        assert late.out.of(ReplyAudio)[0].start_ms == sent_ms
+        heard = b"".join(event.pcm for event in late.out.of(ReplyAudio))
+        assert heard == b"".join(event.pcm for event in user.out.of(ReplyAudio))[sent_ms * 48 :]
+
+
+async def test_who_joins_when_all_audio_was_sent_is_promised_none() -> None:
+    async with stage() as it:
+        it.llm.replies = [LONG]
+        user = await it.join()
+        user.say(SendText("hello"))
+        await user.out.get(AudioEnded)
+        late = await it.join(user.seat.conversation.id)
+        await late.out.get(ReplyEnded)
+        assert late.out.names == ["Ready", "ReplyEnded"]
+
+
+async def test_who_begins_to_converse_in_the_middle_of_a_reply_is_told_where_its_audio_begins() -> None:
+    async with stage() as it:
+        it.llm.replies = [" ".join([LONG[:-1]] * 3) + "."]
+        user = await it.join()
+        desk = await it.join(user.seat.conversation.id, mode="listen")
+        user.say(SendText("hello"))
+        await user.out.get(ReplyAudio)
+        for mode in ("converse", "converse", "listen"):
+            await desk.seat.reconfigure(desk.out, changed(desk.seat.participant.options, {"mode": mode}))
+        started = desk.out.of(AudioStarted)
+        assert [event.start_ms > 0 for event in started] == [False, True]  # once: it heard nothing before
+        assert desk.out.names[-4:] == ["Configured", "AudioStarted", "Configured", "Configured"]
+        await desk.seat.reconfigure(desk.out, changed(desk.seat.participant.options, {"mode": "converse"}))
+        await desk.out.get(ReplyEnded)
+        assert desk.out.of(ReplyAudio)[0].start_ms == desk.out.of(AudioStarted)[-1].start_ms
+
+
 # --- resume -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", [0, 1, 5])
+@pytest.mark.parametrize("restart", [False, True])
+async def test_who_drops_before_it_was_told_anything_is_told_nothing_from_before_it_came(
+    after: int, restart: bool, tmp_path: Path
+) -> None:
+    """A client that has seen no number but that of ``ready`` may count from 0."""
+    store = FileStore(tmp_path)
+    async with stage(store) as it:
+        user = await it.join()
+        user.say(SendText("hello"))
+        await user.out.get(ReplyEnded)
+        for number in range(1000):
+            user.say(Ping(number))
+        late = await it.join(user.seat.conversation.id)
+        [(came_at, _)] = late.out.told
+        late.seat.leave(late.out, for_good=False)
+        user.say(SendText("and more"))
+        ended = await user.out.get(ReplyEnded, 2)
+        if restart:
+            await it.hub.drain(1)
+        else:
+            back = await it.resume(late, after)
+    if restart:
+        async with stage(store) as it:
+            back = await it.resume(late, after)
+    told = back.out.told
+    assert told[0][0] == came_at and isinstance(told[0][1], Ready)
+    assert [event for event in back.out.of(ReplyEnded)] == [ended]
+    assert [seq for seq, _ in told] == sorted(seq for seq, _ in told)
+    assert {event.reply for event in back.out.of(ReplyAudio)} == (set() if restart else {2})
+
+
+async def test_who_joined_in_the_middle_of_a_reply_and_dropped_is_sent_the_rest_to_the_millisecond() -> None:
+    async with stage() as it:
+        it.llm.replies = [" ".join([LONG[:-1]] * 3) + "."]
+        user = await it.join()
+        user.say(SendText("hello"))
+        await user.out.get(ReplyAudio)
+        late = await it.join(user.seat.conversation.id)
+        await late.out.get(ReplyAudio, 2)
+        late.seat.leave(late.out, for_good=False)
+        had = list(late.out.told)
+        start_ms = late.out.of(AudioStarted)[0].start_ms
+        ms = start_ms + sum(len(event.pcm) for event in late.out.of(ReplyAudio)) // 48
+        await user.out.get(ReplyEnded)
+        back = await it.resume(late, had[-1][0], AudioSince(1, ms))
+        audio = b"".join(event.pcm for _, event in had + back.out.told if isinstance(event, ReplyAudio))
+        assert audio == b"".join(event.pcm for event in user.out.of(ReplyAudio))[start_ms * 48 :]
 
 
 async def test_half_a_sample_before_the_drop_does_not_turn_the_rest_into_noise() -> None:

@@ -50,27 +50,32 @@ def ended(reply: int, cause: ReplyCause = ReplyCause.COMPLETE) -> ReplyEnded:
 
 @dataclass
 class Client:
-    """What a connection has been told, in order, and the audio of the last reply."""
+    """What a connection has been told, in order, and the audio of the last reply from where it began for it."""
 
     seq: int = 0
     told: list[Event] = field(default_factory=list)
     reply: int = 0
+    start_ms: int = 0
     audio: bytes = b""
 
     def take(self, seq: int, event: Event) -> None:
         if isinstance(event, ReplyAudio):
-            assert event.start_ms * BYTES_PER_MS == len(self.audio)  # nothing twice, nothing left out
+            assert (event.reply, event.start_ms) == (self.reply, self.at_ms)  # nothing twice, nothing left out
             self.audio += event.pcm
             return
         assert seq > self.seq
         self.seq = seq
         self.told.append(event)
         if isinstance(event, AudioStarted):
-            self.reply, self.audio = event.reply, b""
+            self.reply, self.start_ms, self.audio = event.reply, event.start_ms, b""
+
+    @property
+    def at_ms(self) -> int:
+        return self.start_ms + len(self.audio) // BYTES_PER_MS
 
     @property
     def has(self) -> AudioSince | None:
-        return AudioSince(self.reply, len(self.audio) // BYTES_PER_MS) if self.reply else None
+        return AudioSince(self.reply, self.at_ms) if self.reply else None
 
 
 _EVENTS = st.one_of(
@@ -95,11 +100,16 @@ STEPS = st.lists(st.one_of(_REPLY, st.lists(_EVENTS, max_size=3)), min_size=1, m
 )
 
 
-def written(journal: Journal, steps: list[tuple[str, int]]) -> list[tuple[int, Event, bool]]:
-    """Play a conversation into a journal; return all of it, and what of it ``ME`` is to be told."""
+def written(
+    journal: Journal, steps: list[tuple[str, int]], goes_on: AudioSince | None = None
+) -> list[tuple[int, Event, bool]]:
+    """Play a conversation into a journal; return all of it, and what of it ``ME`` is to be told.
+
+    It begins in the middle of the audio of ``goes_on``, where that is given.
+    """
     history: list[tuple[int, Event, bool]] = []
-    reply = at_ms = 0
-    sounding = False
+    reply, at_ms = (goes_on.reply, goes_on.ms) if goes_on else (last_reply(journal), 0)
+    sounding = goes_on is not None
 
     def tell(event: Event, only_for: str | None = None) -> None:
         history.append((journal.append(event, only_for), event, only_for in (None, ME)))
@@ -134,6 +144,11 @@ def written(journal: Journal, steps: list[tuple[str, int]]) -> list[tuple[int, E
     return history
 
 
+def last_reply(journal: Journal) -> int:
+    """The number of the last reply that was heard."""
+    return max((entry.event.reply for entry in journal.entries() if isinstance(entry.event, AudioStarted)), default=0)
+
+
 def undisturbed(history: list[tuple[int, Event, bool]]) -> list[Event]:
     return [event for _, event, mine in history if mine and not isinstance(event, ReplyAudio)]
 
@@ -164,6 +179,39 @@ def test_a_client_that_lost_the_end_gets_exactly_what_it_missed(
     assert client.told == undisturbed(history)
     if client.reply not in cleared(history):  # what was to be dropped need not come
         assert client.audio == whole.audio
+
+
+def joined(journal: Journal) -> Client:
+    """Who comes now is told so, and of the audio under way, as ``Conversation`` does it."""
+    journal.append(Ready("c", ME, "t", {}, {}, 2000, 0, 0, {}), ME)
+    return Client(journal.last_seq)
+
+
+@given(STEPS, STEPS, st.data())
+def test_who_joined_late_and_lost_the_end_gets_what_it_missed_and_nothing_from_before(
+    before: list[tuple[str, int]], later: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    journal = Journal()
+    written(journal, [step for step in before if step[0] != "mine"])
+    client, whole = joined(journal), Client(journal.last_seq)
+    sounding = journal.sounding
+    history: list[tuple[int, Event, bool]] = []
+    if sounding is not None:
+        start = AudioStarted(sounding.reply, start_ms=sounding.ms)
+        history.append((journal.append(start, ME), start, True))
+    history += written(journal, later, sounding)
+    cut = data.draw(st.integers(0, len(history)), label="messages that arrived")
+    for number, (seq, event, mine) in enumerate(history):
+        for each in (whole, client) if number < cut else (whole,):
+            if mine:
+                each.take(seq, event)
+    missed = journal.since(client.seq, ME, client.has)
+    assert missed is not None
+    for seq, event in missed:
+        client.take(seq, event)
+    assert client.told == undisturbed(history)
+    if client.reply not in cleared(history):
+        assert (client.start_ms, client.audio) == (whole.start_ms, whole.audio)
 
 
 @given(STEPS, st.integers(-3, 60))
@@ -202,6 +250,7 @@ LARGE: list[Event] = [
     ReplyVisemes(1, tuple(Viseme("aa", 0, 1) for _ in range(300))),
     ReplyEnded(1, "x" * 20_000, "x" * 20_000, ReplyCause.COMPLETE),
     Failed("internal", "x" * 20_000),
+    Failed("bad_parameter", "id: is no tool call", id="x" * 20_000),
     Configured({"instructions": "x" * 20_000, "tools": []}),
     Configured({"instructions": "", "tools": [{"name": "t", "parameters": {"x": ["y"] * 5000}}]}),
     ToolCalled(1, ToolCall("id", "name", {"x": "y" * 20_000})),
@@ -270,7 +319,7 @@ def test_a_reply_that_ended_while_the_client_was_gone_is_still_whole() -> None:
         ("ReplyAudio", 400),
         ("AudioEnded", None),
         ("ReplyEnded", None),
-        ("AudioStarted", None),
+        ("AudioStarted", 0),
         ("ReplyAudio", 0),
     ]
 
@@ -295,15 +344,18 @@ def test_audio_of_replies_that_are_over_is_kept_for_4_s_and_its_loss_is_told() -
     assert journal.since(19, ME) is not None and journal.since(18, ME) is None
 
 
-def test_sounding_is_the_reply_whose_audio_is_being_sent() -> None:
+@pytest.mark.parametrize("end", [AudioEnded(4, 50), Cleared(4), ended(4)], ids=lambda end: type(end).__name__)
+def test_sounding_is_the_reply_whose_audio_is_being_sent(end: Event) -> None:
     journal = Journal()
     assert journal.sounding is None
     journal.append(AudioStarted(4))
-    assert journal.sounding == 4
-    journal.append(AudioStarted(4), ME)  # somebody joined in the middle of it
+    assert journal.sounding == AudioSince(4, 0)
     journal.append_audio(audio(4, 0, 20))
-    assert journal.sounding == 4
-    journal.append(ended(4))
+    journal.append(AudioStarted(4, start_ms=20), ME)  # somebody joined in the middle of it
+    assert journal.sounding == AudioSince(4, 20)
+    journal.append_audio(audio(4, 20, 30))
+    assert journal.sounding == AudioSince(4, 50)
+    journal.append(end)
     assert journal.sounding is None
 
 
@@ -317,6 +369,37 @@ def test_what_joined_late_is_told_the_audio_of_the_rest() -> None:
     missed = journal.since(1, ME, AudioSince(4, 0))
     assert missed is not None
     assert [(seq, event.start_ms) for seq, event in missed if isinstance(event, ReplyAudio)] == [(1, 0), (2, 20)]
+
+
+def test_who_joined_in_the_middle_is_sent_the_rest_alone_whether_or_not_it_was_told_where_that_begins() -> None:
+    journal = Journal()
+    journal.append(AudioStarted(4))
+    journal.append_audio(audio(4, 0, 100))
+    journal.append(AudioStarted(4, start_ms=100), ME)
+    for start_ms in (100, 160):
+        journal.append_audio(audio(4, start_ms, 60))
+    for after, has, places in (
+        (1, None, [100, 160]),  # it lost what told it
+        (2, None, []),  # it says nothing of what it received
+        (2, AudioSince(4, 130), [130, 160]),
+    ):
+        missed = journal.since(after, ME, has)
+        assert missed is not None
+        assert [event.start_ms for _, event in missed if isinstance(event, ReplyAudio)] == places, after
+
+
+def test_what_goes_of_the_audio_before_somebody_joined_is_not_missed_by_it() -> None:
+    journal = Journal()
+    journal.append(AudioStarted(1))
+    piece = bytes(100 * BYTES_PER_MS)
+    for number in range(310):
+        if number == 20:
+            journal.append(AudioStarted(1, start_ms=2000), ME)
+        journal.append_audio(ReplyAudio(1, piece, number * 100))
+    missed = journal.since(1, ME)  # the first second had to go
+    assert missed is not None and len(missed) == 1 + 290
+    journal.append(AudioStarted(1, start_ms=500), OTHER)
+    assert journal.since(1, OTHER) is None
 
 
 def test_a_journal_goes_on_from_another() -> None:

@@ -213,6 +213,8 @@ def test_what_the_client_reports_counts_before_the_clock() -> None:
     playout.report(150)
     assert playout.played_ms(700) == 150
     assert playout.left_ms(700) == 300  # it says no more? then the clock ends it
+    playout.report(100)  # another listener, who is behind
+    assert playout.played_ms(700) == 150
     playout.report(99_999)
     assert playout.played_ms(700) == 1000  # no more than was sent
     assert playout.left_ms(700) == 0

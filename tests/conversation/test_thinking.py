@@ -45,10 +45,15 @@ class Script(FakeLlm):
 
 
 def thinking(llm: FakeLlm, told: list[ToolCall] | None = None, *, may_act: bool = True) -> Thinking:
-    event = asyncio.Event()
-    if may_act:
-        event.set()
+    event = free() if may_act else asyncio.Event()
     return Thinking(llm, TOOLS, ASKED, (told if told is not None else []).append, event)
+
+
+def free() -> asyncio.Event:
+    """Tools may be called."""
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 async def text_of(source: Source) -> str:
@@ -149,6 +154,20 @@ async def test_calls_that_share_an_id_are_told_apart() -> None:
     assert [item for item in items if isinstance(item, ToolCall)] == told
 
 
+async def test_a_result_that_comes_late_is_not_taken_for_that_of_a_later_reply() -> None:
+    told: list[ToolCall] = []
+    history = (*ASKED, CALL, ToolResult("c1", "weather", "interrupted", is_error=True), UserItem("and now?"))
+    source = Thinking(Script([CALL], [TextDelta("Well.")]), TOOLS, history, told.append, free())
+
+    async def answer() -> None:
+        while not told:
+            await asyncio.sleep(0.01)
+        assert not source.answer_tool(ToolOutput("c1", "rain"))
+        assert source.answer_tool(ToolOutput(told[0].id, "sun"))
+
+    await asyncio.gather(text_of(source), answer())
+
+
 async def test_a_tool_that_is_not_answered_is_an_error_to_the_model() -> None:
     llm = Script([CALL], [TextDelta("Sorry.")])
     source = thinking(llm)
@@ -158,6 +177,25 @@ async def test_a_tool_that_is_not_answered_is_an_error_to_the_model() -> None:
     result = llm.asked[1][0][-1]
     assert isinstance(result, ToolResult) and result.is_error
     assert not source.answer_tool(ToolOutput("c1", "late"))
+
+
+async def test_several_tools_that_are_not_answered_are_waited_for_side_by_side() -> None:
+    calls = [ToolCall(id, "weather", {}) for id in "abc"]
+    llm = Script(calls, [TextDelta("Sorry.")])
+    told: list[ToolCall] = []
+    source = thinking(llm, told)
+    began = clock.now()
+    outputs = [ToolOutput("c", "rain")]
+
+    async def answer_last() -> None:
+        while len(told) < 3:
+            await asyncio.sleep(0.01)
+        assert all(map(source.answer_tool, outputs))
+
+    await asyncio.gather(text_of(source), answer_last())
+    assert clock.now() - began == pytest.approx(TOOL_TIMEOUT_S, abs=1)
+    results = [item for item in llm.asked[1][0] if isinstance(item, ToolResult)]
+    assert [result.is_error for result in results] == [True, True, False]
 
 
 async def test_a_model_that_only_calls_is_made_to_answer_in_the_end() -> None:

@@ -17,7 +17,7 @@ from voicesrv.cli.sound import Sound, microphone
 from voicesrv.cli.ticks import Ticks
 from voicesrv.options import Options
 from voicesrv_client import Settings, VoiceClient
-from voicesrv_client.events import Audio, Clear, ReplyEnd, ReplyStart, ServerError, ServerEvent, TurnEnd, TurnStart
+from voicesrv_client.events import Audio, Ready, ReplyEnd, ReplyStart, ServerError, ServerEvent, TurnEnd, TurnStart
 
 MESSAGE_MS = 20
 _MESSAGE_BYTES = 32 * MESSAGE_MS  # 16 kHz linear16
@@ -78,6 +78,8 @@ class Exchange:
     """Those under way."""
     due: bool = False
     """Whether a turn has ended that will get a reply."""
+    conversation: str = ""
+    """Its id."""
 
     @property
     def idle(self) -> bool:
@@ -98,6 +100,11 @@ class Exchange:
             case ReplyEnd(reply=reply):
                 self.replies.discard(reply)
             case ServerError():
+                self.due = False
+            case Ready(conversation=conversation) if conversation != self.conversation:
+                self.conversation = conversation
+                self.turns.clear()  # nobody will end what belonged to one that is lost
+                self.replies.clear()
                 self.due = False
 
 
@@ -178,11 +185,7 @@ class Talk:
         async for event in self._client:
             self._quiet_ms = 0
             self._exchange.apply(event)
-            match event:
-                case Audio(reply=reply, pcm=pcm):
-                    self._sound.playout.push(reply, pcm)
-                case Clear(reply=reply):
-                    self._sound.playout.clear(reply)
+            self._sound.playout.take(event)
             self._show(event)
 
     async def _keep(self) -> None:

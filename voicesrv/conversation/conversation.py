@@ -146,7 +146,14 @@ class Conversation:
     def snapshot(self) -> Snapshot:
         """What another process needs to go on."""
         seated = tuple(
-            Seated(each.id, each.options, each.token, each.listener.received_ms, each.received_messages)
+            Seated(
+                each.id,
+                each.options,
+                each.token,
+                each.listener.received_ms,
+                each.received_messages,
+                each.joined_at,
+            )
             for each in self.participants.values()
         )
         return Snapshot(
@@ -178,9 +185,8 @@ class Conversation:
         self.participants[participant.id] = participant
         self._connect(participant, outbox)
         self.answer(participant, ready)
-        sounding = self.journal.sounding
-        if sounding is not None and self.floor.is_heard_by(participant):
-            self.answer(participant, AudioStarted(sounding))  # it joins in the middle of a reply
+        participant.joined_at = self.journal.last_seq
+        self._tune_in(participant)
         self.floor.audience_changed()
         greeting = participant.setup.greeting
         if begins and greeting and participant.options.mode == "converse":
@@ -193,6 +199,7 @@ class Conversation:
 
         Its old socket, if it still has one, is closed as superseded.
         """
+        after = max(after, participant.joined_at)  # a client may count from 0: what was before is not its own
         missed = self.journal.since(after, participant.id, has, audio=self.floor.is_heard_by(participant))
         if missed is None:
             return False
@@ -203,7 +210,7 @@ class Conversation:
             participant.outbox.close(Code.SUPERSEDED)
         self._connect(participant, outbox)
         participant.listener.rejoin()
-        outbox.deliver(max(after, 1), ready)
+        outbox.deliver(after, ready)
         for seq, event in missed:
             outbox.deliver(seq, event)
         self.floor.audience_changed()
@@ -236,6 +243,12 @@ class Conversation:
         self.floor.finish(participant)
         self.floor.audience_changed()
         self.settled()
+
+    def _tune_in(self, participant: Participant) -> None:
+        """Tell a connection of the audio that it hears from here on, where a reply is under way."""
+        sounding = self.journal.sounding
+        if sounding is not None and self.floor.is_heard_by(participant):
+            self.answer(participant, AudioStarted(sounding.reply, start_ms=sounding.ms))
 
     @staticmethod
     def _connect(participant: Participant, outbox: Outbox) -> None:
@@ -290,7 +303,7 @@ class Conversation:
             case Playback(reply=reply, played_ms=played_ms):
                 self.floor.report(reply, played_ms)
             case ToolOutput():
-                self.floor.answer_tool(command)
+                self._take_result(participant, command)
             case Ping(id=id):
                 self.answer(participant, Pong(id))
             case Close():
@@ -298,12 +311,15 @@ class Conversation:
 
     def reconfigure(self, participant: Participant, setup: Setup, id: str | int | None = None) -> None:
         """Put other options in force; an open turn keeps its recogniser."""
+        heard = self.floor.is_heard_by(participant)
         participant.setup = setup
         self._turns.notice_all(participant, participant.listener.configure(setup.options))
         self._turns.wait_anew(participant)
         if setup.options.mode == "speak":  # no more audio is heard: nothing else would end its turn
             self._turns.end(participant, EndCause.FINALIZE)
         self.answer(participant, Configured(setup.options.public(), id))
+        if not heard:
+            self._tune_in(participant)
         self.floor.audience_changed()
 
     def _hear(self, participant: Participant, data: bytes) -> None:
@@ -317,6 +333,14 @@ class Conversation:
                 self.answer(participant, Warned(Code.CONTAINER_IN_PCM, message))
                 return
         self._turns.notice_all(participant, participant.listener.feed(data))
+
+    def _take_result(self, participant: Participant, output: ToolOutput) -> None:
+        if not self.floor.answer_tool(output):
+            # Told and not raised: it is not counted against a client that another was quicker, or the user.
+            message = (
+                f"id: {output.id[:64]!r} is no tool call that waits; it was answered, took too long or was stopped"
+            )
+            self.answer(participant, Failed(Code.BAD_PARAMETER, message, id=output.id))
 
     def _dictate(self, participant: Participant, text: str, flush: bool) -> None:
         Line.check_request(text)

@@ -33,7 +33,6 @@ from voicesrv.conversation.turn import (
     step,
 )
 from voicesrv.engines.base import Item, LlmOptions, TtsOptions, UserItem
-from voicesrv.errors import ClientError, Code
 from voicesrv.events import Event, Flushed, ReplyCause, ReplyEnded, ReplyStarted, ToolCall, ToolCalled, ToolOutput
 
 
@@ -227,15 +226,10 @@ class Floor:
         if self._reply is not None and self._reply.number == reply:
             self._reply.report(played_ms)
 
-    def answer_tool(self, output: ToolOutput) -> None:
-        """A client ran a tool.
-
-        Raises:
-            ClientError: ``bad_parameter`` where no call of that id waits.
-        """
+    def answer_tool(self, output: ToolOutput) -> bool:
+        """A client ran a tool; False where no call of that id waits."""
         source = self._reply.source if self._reply is not None else None
-        if not (isinstance(source, Thinking) and source.answer_tool(output)):
-            raise ClientError(Code.BAD_PARAMETER, f"id: {output.id[:64]!r} is not the id of a tool call that waits")
+        return isinstance(source, Thinking) and source.answer_tool(output)
 
     def is_heard_by(self, participant: Participant) -> bool:
         """Whether the audio of the reply under way is for this connection."""
@@ -388,7 +382,7 @@ class Floor:
 
         def on_tool_call(call: ToolCall) -> None:
             if self._reply is not None and self._reply.number == number:  # else it was stopped a moment ago
-                self._room.emit(ToolCalled(number, call))
+                self._room.emit(ToolCalled(number, call, participant.id))
 
         source = Thinking(
             setup.llm,

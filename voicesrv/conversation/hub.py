@@ -209,7 +209,7 @@ class Hub:
         participants = []
         for seated in snapshot.seated:
             setup = await self.resolve(seated.options)
-            participant = Participant(seated.id, setup, seated.received_ms, seated.received_messages)
+            participant = Participant(seated.id, setup, seated.received_ms, seated.received_messages, seated.joined_at)
             participant.token = seated.token
             participants.append(participant)
         if id in self._conversations:  # another of its connections came back meanwhile

@@ -7,12 +7,13 @@ Both are kept within bounds; what has gone cannot be resumed from, and is never 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from voicesrv.conversation.playout import BYTES_PER_MS
 from voicesrv.events import (
+    AudioEnded,
     AudioSince,
     AudioStarted,
     Cleared,
@@ -57,17 +58,15 @@ class Journal:
         self._bytes = 0
         self._audio: deque[tuple[int, ReplyAudio]] = deque()  # (number of the event before it, audio)
         self._audio_bytes = 0
-        self._begins: dict[int, int] = {}  # by reply whose audio is kept: the number of its AudioStarted
-        self._gone_began = 0  # that of the last audio that had to go,
-        self._gone = (0, 0)  # the reply it was of, and where in it that ended, in ms
-        self.sounding: int | None = None
-        """The reply whose audio is being sent."""
+        self._gone = (0, 0)  # of the last audio that had to go: its reply, and where in that it ended, in ms
+        self.sounding: AudioSince | None = None
+        """The reply whose audio is being sent, and how much of it was."""
         self.last_seq = 0
 
     def append(self, event: Event, only_for: str | None = None) -> int:
         """Number an event, keep it, and return its number."""
         self.last_seq += 1
-        if isinstance(event, AudioStarted | Cleared | ReplyEnded) and only_for is None:
+        if isinstance(event, AudioStarted | AudioEnded | Cleared | ReplyEnded) and only_for is None:
             self._follow(event)
         self._entries.append(Entry(self.last_seq, event, only_for))
         self._bytes += _size(event)
@@ -89,6 +88,7 @@ class Journal:
         """Keep a piece of audio in its place after the last event."""
         self._audio.append((self.last_seq, audio))
         self._audio_bytes += len(audio.pcm)
+        self.sounding = AudioSince(audio.reply, _end_ms(audio))
         self._drop_audio(MAX_AUDIO_BYTES)
 
     def since(
@@ -100,7 +100,8 @@ class Journal:
             after: number of the last event the client has.
             connection: whose private events belong to it.
             has: how much it has of the audio of the last reply that it was sent audio of; without
-                it, what was sent of a reply whose ``AudioStarted`` it has is taken as received.
+                it, what was sent of a reply whose ``AudioStarted`` it has is taken as received. An
+                ``AudioStarted`` that it has not says where the audio begins for it.
             audio: whether it is sent audio at all.
 
         Returns:
@@ -118,36 +119,39 @@ class Journal:
             if entry.seq > after and entry.only_for in (None, connection) and not isinstance(entry.event, Ready)
         ]
         if audio:
-            if after < self._gone_began if has is None else (has.reply, has.ms) < self._gone:
+            places = [(event.reply, event.start_ms) for _, _, event in said if isinstance(event, AudioStarted)]
+            if has is not None:
+                places.append((has.reply, has.ms))
+            if places and min(places) < self._gone:
                 return None
-            said.extend((seq, 1, piece) for seq, piece in self._audio_since(after, has))
+            said.extend((seq, 1, piece) for seq, piece in self._audio_from(places, after))
             said.sort(key=lambda each: each[:2])  # stable: pieces of audio keep their order
         return [(seq, event) for seq, _, event in said]
 
-    def _audio_since(self, after: int, has: AudioSince | None) -> Iterator[tuple[int, ReplyAudio]]:
+    def _audio_from(self, places: Sequence[tuple[int, int]], after: int) -> Iterator[tuple[int, ReplyAudio]]:
+        """Audio from the first of these places on, with its number, which is no lower than ``after``."""
+        if not places:
+            return
+        reply, ms = min(places)
         for seq, piece in self._audio:
-            if has is None:
-                if self._begins[piece.reply] > after:
-                    yield seq, piece
-            elif piece.reply >= has.reply:
-                rest = _from(piece, has.ms) if piece.reply == has.reply else piece
+            if piece.reply >= reply:
+                rest = _from(piece, ms) if piece.reply == reply else piece
                 if rest is not None:
                     yield max(seq, after), rest
 
-    def _follow(self, event: AudioStarted | Cleared | ReplyEnded) -> None:
+    def _follow(self, event: AudioStarted | AudioEnded | Cleared | ReplyEnded) -> None:
         """Keep of the audio what somebody may still have to hear."""
         match event:
             case AudioStarted(reply=reply):
-                self.sounding = reply
-                kept = {piece.reply for _, piece in self._audio}
-                self._begins = {each: seq for each, seq in self._begins.items() if each in kept}
-                self._begins[reply] = self.last_seq
+                self.sounding = AudioSince(reply, 0)
+            case AudioEnded():
+                self.sounding = None
             case Cleared(reply=reply):
                 self.sounding = None
                 while self._audio and self._audio[-1][1].reply == reply:
                     self._audio_bytes -= len(self._audio.pop()[1].pcm)
                 if self._gone[0] == reply:  # nor is what of it had to go missed by anybody
-                    self._gone_began, self._gone = 0, (reply, 0)
+                    self._gone = (reply, 0)
             case ReplyEnded():
                 self.sounding = None
                 self._drop_audio(MAX_ENDED_BYTES)
@@ -155,9 +159,12 @@ class Journal:
     def _drop_audio(self, bound: int) -> None:
         while self._audio_bytes > bound:
             _, piece = self._audio.popleft()
-            self._gone_began = self._begins[piece.reply]
-            self._gone = (piece.reply, piece.start_ms + len(piece.pcm) // BYTES_PER_MS)
+            self._gone = (piece.reply, _end_ms(piece))
             self._audio_bytes -= len(piece.pcm)
+
+
+def _end_ms(piece: ReplyAudio) -> int:
+    return piece.start_ms + len(piece.pcm) // BYTES_PER_MS
 
 
 def _from(piece: ReplyAudio, ms: int) -> ReplyAudio | None:
@@ -179,8 +186,10 @@ def _size(event: Event) -> int:
             return 200 + 150 * len(items)
         case ReplyVisemes(items=shapes):
             return 200 + 100 * len(shapes)
-        case ReplyText(delta=text) | Warned(message=text) | Failed(message=text):
+        case ReplyText(delta=text) | Warned(message=text):
             return 200 + len(text)
+        case Failed(message=text, id=id):
+            return 200 + len(text) + len(str(id))
         case ReplyEnded(text=text, heard=heard):
             return 200 + len(text) + len(heard)
         case Ready(settings=values) | Configured(settings=values) | ToolCalled(call=ToolCall(arguments=values)):

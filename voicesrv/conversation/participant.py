@@ -89,9 +89,13 @@ class OpenTurn:
 class Participant:
     """What a conversation knows of one connection."""
 
-    def __init__(self, id: str, setup: Setup, received_ms: int = 0, received_messages: int = 0) -> None:
+    def __init__(
+        self, id: str, setup: Setup, received_ms: int = 0, received_messages: int = 0, joined_at: int = 1
+    ) -> None:
         self.id = id
         self.setup = setup
+        self.joined_at = joined_at
+        """Number of its first ``Ready``: what was told before is not for it."""
         self.received_messages = received_messages
         """Text messages that were looked at, from all its sockets."""
         self.listener = Listener(setup.vad, setup.options, received_ms)

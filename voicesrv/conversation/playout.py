@@ -106,8 +106,12 @@ class Playout:
             self._held_ms = None
 
     def report(self, played_ms: int) -> None:
-        """The client says how much it has played; its word counts before the clock's."""
-        self._reported_ms = min(played_ms, round(self.sent_ms))
+        """A client says how much it has played; its word counts before the clock's.
+
+        Of several that listen, it was heard as far as it was by the farthest: a page whose sound is blocked, or a
+        connection that is lost, does not make unheard what another one plays.
+        """
+        self._reported_ms = max(self._reported_ms or 0, min(played_ms, round(self.sent_ms)))
 
     def played_ms(self, now_ms: float) -> float:
         """How much has been heard: as reported, else as the clock of what was sent has it."""

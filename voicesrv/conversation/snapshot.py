@@ -35,6 +35,7 @@ class Seated:
     token: str
     received_ms: int
     received_messages: int
+    joined_at: int = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

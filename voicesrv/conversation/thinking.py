@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 MAX_TOOL_ROUNDS = 5
 """Requests to the model in one turn that may end in tool calls."""
 TOOL_TIMEOUT_S = 30.0
+"""For the calls of one request to the model; whoever was to run them may be gone."""
 FLUSH_WITHIN_S = 30.0
 """A dictated text that gets no more of its text for so long is whole, flushed or not: others wait for the floor."""
 
@@ -99,7 +100,8 @@ class Thinking:
         self._on_tool_call = on_tool_call
         self._may_act = may_act
         self._outputs: dict[str, asyncio.Future[ToolOutput]] = {}
-        self._ids: set[str] = set()  # of the calls so far
+        # Of the calls that the model knows: what comes late for one of an earlier reply is not this one's.
+        self._ids = {item.id for item in history if isinstance(item, ToolCall)}
         self._acts: list[tuple[int, ToolCall, ToolResult]] = []  # with the offset in the text they came at
         self._told: dict[str, tuple[int, ToolCall]] = {}  # calls whose result the model has not seen yet
         self.asked_at = 0.0
@@ -198,6 +200,7 @@ class Thinking:
     async def _run(self, calls: Sequence[ToolCall], offset: int) -> AsyncGenerator[tuple[ToolCall, ToolResult], None]:
         await self._may_act.wait()
         loop = asyncio.get_running_loop()
+        deadline = loop.time() + TOOL_TIMEOUT_S  # of all of them: they are run side by side
         names = {tool.name for tool in self._options.tools}
         for call in calls:
             if call.name in names:
@@ -209,7 +212,7 @@ class Thinking:
                 yield call, ToolResult(call.id, call.name, "there is no such tool", is_error=True)
                 continue
             try:
-                async with asyncio.timeout(TOOL_TIMEOUT_S):
+                async with asyncio.timeout_at(deadline):
                     output = await self._outputs[call.id]
                 result = ToolResult(call.id, call.name, output.output, output.is_error)
             except TimeoutError:

@@ -293,11 +293,16 @@ def _write(event: Event) -> tuple[str, dict[str, Any]]:
         case ReplyStarted():
             return "reply.start", {"reply": event.reply, "turn": event.turn}
         case ToolCalled(call=call):
-            arguments = dict(call.arguments)
-            return "tool_call", {"id": call.id, "reply": event.reply, "name": call.name, "arguments": arguments}
+            return "tool_call", {
+                "id": call.id,
+                "reply": event.reply,
+                "connection": event.connection,
+                "name": call.name,
+                "arguments": dict(call.arguments),
+            }
         case AudioStarted():
             fields = {"encoding": event.encoding, "sample_rate": event.sample_rate, "channels": 1}
-            return "audio.start", {"reply": event.reply, **fields}
+            return "audio.start", {"reply": event.reply, **fields, "start_ms": event.start_ms}
         case AudioEnded():
             return "audio.end", {"reply": event.reply, "duration_ms": event.duration_ms}
         case Cleared():

@@ -6,7 +6,7 @@ import sys
 
 from voicesrv_client import VoiceClient
 from voicesrv_client.devices import Microphone, Speaker
-from voicesrv_client.events import Audio, Clear, ReplyEnd, TurnEnd
+from voicesrv_client.events import ReplyEnd, TurnEnd
 from voicesrv_client.playout import Playout
 
 
@@ -17,11 +17,8 @@ async def main(url: str = "http://127.0.0.1:8000") -> None:
             tasks.create_task(client.send_all(microphone))
             tasks.create_task(client.report(playout))
             async for event in client:
+                playout.take(event)  # what the agent says; once you speak, what was not played of it is not to be heard
                 match event:
-                    case Audio(reply=reply, pcm=pcm):
-                        playout.push(reply, pcm)
-                    case Clear(reply=reply):  # you spoke: what was not played is not to be heard
-                        playout.clear(reply)
                     case TurnEnd(text=text):
                         print("you:  ", text, flush=True)
                     case ReplyEnd(heard=heard):

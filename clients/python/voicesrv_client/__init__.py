@@ -8,8 +8,8 @@
 from voicesrv_client import events
 from voicesrv_client.client import VoiceClient
 from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted, VoiceClientError
-from voicesrv_client.link import Upkeep
 from voicesrv_client.settings import Settings, Tool
+from voicesrv_client.upkeep import Upkeep
 
 __all__ = [
     "Closed",

@@ -6,12 +6,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
 from voicesrv_client.events import Audio, Ready, ServerEvent
-from voicesrv_client.link import BY_DEFAULT, Link, Token, Upkeep
+from voicesrv_client.link import Link
 from voicesrv_client.playout import Playout
 from voicesrv_client.settings import Settings
+from voicesrv_client.upkeep import BY_DEFAULT, Token, Upkeep
 
 _REPORT_S = 0.2
 """Between two reports of what was played: a barge-in cuts the history that exactly."""
@@ -31,13 +32,15 @@ class VoiceClient:
 
     Iterating is what reads, notices drops and comes back, so one task should always do it. A dropped
     connection is resumed: events and audio of replies arrive exactly once and in order, and the
-    microphone's last 30 s are kept and sent again from where the server lost them. Commands (``say``,
-    ``cancel`` …) that a dying connection swallowed are not repeated. ``Ready`` comes first, and again
-    after each reconnection; where its ``conversation`` is another one, the old one could not go on.
+    microphone's last 30 s are kept and sent again from where the server lost them, as are commands
+    (``say``, ``cancel`` …) that a dying connection swallowed. ``Ready`` comes first, and again after
+    each reconnection; where its ``conversation`` is another one, the old one could not go on.
 
     The iteration ends when the server has closed as asked. Commands wait while the connection is down,
-    and raise ``Closed`` once the conversation is over. Every method may be cancelled; only that command
-    or audio may then be lost.
+    and where they come faster than the server takes them (20 a second after a burst, unless it says
+    otherwise). They raise ``Closed`` once the conversation is over, and ``ValueError`` for a text or a
+    result that is larger than the server takes (64 KiB, likewise). Every method may be cancelled; only
+    that command or audio may then be lost.
     """
 
     def __init__(
@@ -64,7 +67,9 @@ class VoiceClient:
             settings: what the conversation is to be like, e.g. ``mode="listen", keyterms=["Saoirse"]``.
 
         Raises:
-            ValueError: the URL or the encoding is none, or ``ssl`` is given where there is no TLS.
+            TypeError: a setting is no JSON.
+            ValueError: the URL or the encoding is none, ``ssl`` is given where there is no TLS, or ``instructions``
+                and ``tools`` are no JSON or too large.
         """
         self._link = Link(url, token, {"conversation": conversation, **settings}, upkeep, ssl)
         self._first: Ready | None = None
@@ -73,6 +78,11 @@ class VoiceClient:
     def conversation(self) -> str:
         """The id of the conversation; empty before the first connection."""
         return self._link.conversation
+
+    @property
+    def connection(self) -> str:
+        """The id of this client in the conversation, as a ``ToolCall`` has it; empty before the first connection."""
+        return self._link.connection
 
     @property
     def reconnections(self) -> int:
@@ -91,22 +101,29 @@ class VoiceClient:
 
         While the connection is down the audio is kept, and sent when it is back. Waits where the
         network takes it slower than it comes.
+
+        Raises:
+            Closed: the conversation is over.
         """
         await self._link.send_audio(data)
 
     async def send_all(self, blocks: AsyncIterable[bytes]) -> None:
         """Send audio as it comes, until there is no more or the conversation is over."""
-        async for block in blocks:
-            if self._link.over:
-                return
-            await self.send_audio(block)
+        async with self._link.while_it_lasts():
+            async for block in blocks:
+                if self._link.over:
+                    return
+                await self.send_audio(block)
 
     async def send_text(self, text: str) -> None:
         """Send a user's turn, typed."""
         await self._link.send({"type": "text", "text": text})
 
     async def say(self, text: str, *, flush: bool = True) -> None:
-        """Have this text said as it is; ``flush=False`` gathers until a sentence is whole."""
+        """Have this text said as it is; ``flush=False`` gathers until a sentence is whole.
+
+        Pieces that come faster than they can be sent, each said by a task of its own, are sent together.
+        """
         await self._link.send({"type": "speak", "text": text, "flush": flush})
 
     async def flush(self, id: str | None = None) -> None:
@@ -122,7 +139,7 @@ class VoiceClient:
         await self._link.send({"type": "cancel"})
 
     async def playback(self, reply: int, played_ms: int) -> None:
-        """Say how much of a reply has been heard; forgotten while the connection is down."""
+        """Say how much of a reply has been heard; forgotten while the connection is down or very busy."""
         await self._link.send_if_up({"type": "playback", "reply": reply, "played_ms": played_ms})
 
     async def report(self, playout: Playout) -> None:
@@ -136,9 +153,20 @@ class VoiceClient:
                     await self.playback(reply, played_ms)
             told = played
 
-    async def tool_result(self, id: str, output: str | None = None, *, error: str | None = None) -> None:
-        """Answer a ``ToolCall`` with its output, or with what went wrong."""
-        outcome = {"output": output or ""} if error is None else {"error": error}
+    async def tool_result(self, id: str, output: Any = "", *, error: str | None = None) -> None:
+        """Answer a ``ToolCall`` with its output, or with what went wrong.
+
+        Args:
+            id: of the ``ToolCall``.
+            output: text, or what can be JSON.
+            error: in place of an output.
+
+        Raises:
+            TypeError: the output is no JSON.
+            ValueError: it is no JSON, such as NaN, or too large.
+            Closed: the conversation is over.
+        """
+        outcome = {"output": output} if error is None else {"error": error}
         await self._link.send({"type": "tool_result", "id": id, **outcome})
 
     async def configure(self, **changes: Unpack[Settings]) -> None:
@@ -148,7 +176,8 @@ class VoiceClient:
         that has no answer when the connection breaks is asked for again on the next; a refused one is forgotten.
 
         Raises:
-            ValueError: no such encoding.
+            TypeError: a setting is no JSON.
+            ValueError: no such encoding, or a setting is no JSON or too large.
             Closed: the conversation is over.
         """
         await self._link.configure(changes)
@@ -189,7 +218,7 @@ class VoiceClient:
         """Give the next event or piece of audio, coming back from drops on the way.
 
         Raises:
-            Closed: the server closed for good, or reconnecting is off.
+            Closed: the server closed for good, lets nobody in for ``Upkeep.give_up_s``, or reconnecting is off.
             Unreachable: it was gone for ``Upkeep.give_up_s``.
             Refused, Untrusted: it does not let the client come back, or poses as another.
             ProtocolError: it sent what ``voicesrv.v1`` does not allow.

@@ -26,6 +26,7 @@ class Connection:
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
+        self._failure: ServerError | None = None
 
     @classmethod
     async def open(cls, url: str, token: str | None, trust: ssl.SSLContext | None = None) -> tuple[Self, Ready]:
@@ -78,7 +79,7 @@ class Connection:
         try:
             return await self._socket.recv()
         except ConnectionClosed as error:
-            raise closed(error) from error
+            raise closed(error, self._failure) from error
 
     async def send(self, message: str | bytes) -> None:
         """Send a message; waits while too much is on its way.
@@ -91,33 +92,44 @@ class Connection:
         except ConnectionClosed as error:
             raise closed(error) from error
 
+    def explain(self, failure: ServerError) -> None:
+        """Take the server's word on why it is about to close."""
+        self._failure = failure
+
     async def close(self) -> None:
         """Close; returns at once where it is closed."""
         await self._socket.close()
 
 
 async def _first_event(socket: ClientConnection) -> Ready:
-    failure = ""
+    failure: ServerError | None = None
     while True:
         try:
             message = await socket.recv()
         except ConnectionClosed as error:
-            problem = closed(error)
-            raise Closed(problem.code, failure or problem.reason) from error
+            problem = closed(error, failure)
+            reason = failure.message if failure is not None else problem.reason
+            raise Closed(problem.code, reason or problem.reason, problem.retry_after_s) from error
         event = parse_event(message) if isinstance(message, str) else None
         match event:
             case Ready():
                 return event
-            case ServerError(message=text):
-                failure = text
+            case ServerError():
+                failure = event
             case _:
                 raise ProtocolError("the server did not begin with ready: it is no voicesrv")
 
 
-def closed(error: ConnectionClosed) -> Closed:
-    """Translate the library's exception; a connection that broke without a close frame is 1006."""
+def closed(error: ConnectionClosed, failure: ServerError | None = None) -> Closed:
+    """Translate the library's exception; a connection that broke without a close frame is 1006.
+
+    Args:
+        failure: what the server said before.
+    """
     frame = error.rcvd or error.sent
-    return Closed(frame.code, frame.reason) if frame else Closed(1006)
+    after_ms = failure.retry_after_ms if failure is not None else None
+    retry_after_s = None if after_ms is None else after_ms / 1000
+    return Closed(frame.code, frame.reason, retry_after_s) if frame else Closed(1006, "", retry_after_s)
 
 
 def refused(response: Response) -> Refused:

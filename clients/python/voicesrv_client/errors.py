@@ -47,12 +47,14 @@ class Closed(VoiceClientError):
     Attributes:
         code: the WebSocket close code.
         reason: the close reason, which for a fatal error is its code.
+        retry_after_s: when trying again may help; None where the server names no time.
     """
 
-    def __init__(self, code: int, reason: str = "") -> None:
+    def __init__(self, code: int, reason: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(f"the server closed the connection: {code} {reason}".rstrip())
         self.code = code
         self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class ProtocolError(VoiceClientError):

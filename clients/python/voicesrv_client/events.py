@@ -149,12 +149,17 @@ class ReplyText(ServerEvent):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall(ServerEvent):
-    """The client is to run a tool and answer with ``VoiceClient.tool_result``."""
+    """A tool is to be run, and answered with ``VoiceClient.tool_result``: by the connection whose reply it is.
+
+    All connections of a conversation are told.
+    """
 
     id: str
     name: str
     reply: int = 0
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    connection: str | None = None
+    """As in the ``Ready`` of whose reply it is; None where the server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,8 @@ class AudioStart(ServerEvent):
     encoding: str = "linear16"
     sample_rate: int = 24000
     channels: int = 1
+    start_ms: int = 0
+    """Where in the reply's audio it begins: not at 0 for who joined in the middle of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,52 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import random
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from voicesrv_client.connection import Connection
 from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted, VoiceClientError
-from voicesrv_client.events import Audio, Pong, Ready, ServerEvent
-from voicesrv_client.outgoing import Outgoing
+from voicesrv_client.events import Audio, Pong, Ready, ServerError, ServerEvent
 from voicesrv_client.protocol import Incoming, Next, after_close, backoff_s, build_url
 from voicesrv_client.ring import MicrophoneRing
+from voicesrv_client.sending import Sender
+from voicesrv_client.settings import NOT_IN_QUERY
+from voicesrv_client.upkeep import BY_DEFAULT, Token, Upkeep
 from voicesrv_client.wishes import Wishes
 
 log = logging.getLogger(__name__)
 
 _KEEPALIVE_ID = "keepalive"
+_LONGEST_ID = "configure-999999"
+_CLOSE = {"type": "close"}
 _AUDIO_OPTIONS = ("encoding", "sample_rate", "channels")
 _STEADY_S = 5.0
 """A connection that lived this long was a good one: the next drop starts the backoff anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Upkeep:
-    """How a connection is kept up."""
-
-    reconnect: bool = True
-    """False lets a drop end the conversation."""
-    keepalive_s: float = 20.0
-    """Silence towards the server after which a ``ping`` is sent; its idle limit is 60 s by default."""
-    give_up_s: float = 120.0
-    """How long to try to come back; a resume token lives 120 s by default."""
-    ring_s: float = 30.0
-    """How much of the microphone's audio is kept for a resume; the server takes bursts of 30 s."""
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    """Waits between tries."""
-    jitter: Callable[[], float] = random.random
-    """Evenly distributed in [0, 1)."""
-
-
-BY_DEFAULT = Upkeep()
-
-Token = str | Callable[[], Awaitable[str]]
-"""A key, or what gives a token for one connection: it is called anew for each, as a token serves once."""
 
 
 class Link:
@@ -65,7 +43,7 @@ class Link:
         upkeep: Upkeep = BY_DEFAULT,
         trust: ssl.SSLContext | None = None,
     ) -> None:
-        """Check the address and the format; nothing is opened yet.
+        """Check the address, the format and the settings; nothing is opened yet.
 
         Args:
             url: as ``build_url`` takes it.
@@ -75,11 +53,14 @@ class Link:
             trust: for ``https`` and ``wss`` alone; None trusts whom this system trusts.
 
         Raises:
-            ValueError: the URL or the encoding is none, or ``trust`` is given for an address without TLS.
+            TypeError: an option is no JSON.
+            ValueError: the URL or the encoding is none, ``trust`` is given for an address without TLS, or an option
+                is no JSON or too large.
         """
         if not build_url(url, {}).startswith("wss:") and trust is not None:
             raise ValueError(f"ssl is for https and wss, and {url!r} is neither")
         self.conversation = ""
+        self.connection = ""
         self.reconnections = 0
         self.lost_ms = 0
         self._url = url
@@ -87,27 +68,20 @@ class Link:
         self._trust = trust
         self._upkeep = upkeep
         self._wishes = Wishes(options)
-        self._outgoing = Outgoing(MicrophoneRing(*_audio_format(options), seconds=upkeep.ring_s))
+        self._sender = Sender(MicrophoneRing(*_audio_format(options), seconds=upkeep.ring_s))
+        self._check({name: options.get(name) for name in NOT_IN_QUERY})
         self._incoming = Incoming()
         self._connection: Connection | None = None
         self._resume = ""
-        self._up = asyncio.Event()  # a connection stands, or none ever will again
-        self._order = asyncio.Lock()  # of what is sent
         self._closing = False
-        self._over: Closed | None = None
         self._attempt = 0
-        self._last_sent = 0.0
         self._up_since = 0.0
-
-    @property
-    def over(self) -> bool:
-        """Whether the conversation has ended and will not go on."""
-        return self._over is not None
+        self._lasting: set[asyncio.Timeout] = set()
 
     async def open(self) -> Ready:
         """Connect for the first time; raises what ``Connection.open`` raises."""
         ready = await self._open({})
-        await self._tell(ready)
+        await self._welcome()
         return ready
 
     async def close(self) -> None:
@@ -116,97 +90,61 @@ class Link:
         if self._connection is not None:
             await self._connection.close()
 
+    @property
+    def over(self) -> bool:
+        """Whether the conversation has ended and will not go on."""
+        return self._sender.over is not None
+
+    @asynccontextmanager
+    async def while_it_lasts(self) -> AsyncGenerator[None]:
+        """Run a block, but break it off where it waits when the conversation is over."""
+        try:
+            async with asyncio.timeout(0 if self.over else None) as limit:
+                self._lasting.add(limit)
+                try:
+                    yield
+                finally:
+                    self._lasting.discard(limit)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+
     # --- out ------------------------------------------------------------------------------------
 
     async def send_audio(self, data: bytes) -> None:
-        """Keep audio and send it, at once or when the connection is back.
-
-        Raises:
-            Closed: the conversation is over.
-        """
-        if self._over is not None:
-            raise self._over
-        self._outgoing.ring.append(data)
-        await self._pump()
+        """Keep audio and send it; see ``Sender.send_audio``."""
+        await self._sender.send_audio(data)
 
     async def send(self, command: Mapping[str, Any]) -> None:
-        """Send a command, once a connection stands; what was heard before it is sent before it.
-
-        It is sent again on the next connection if this one swallows it. Cancelling does not take it back.
-
-        Raises:
-            Closed: the conversation is over.
-        """
-        if self._over is not None:
-            raise self._over
-        self._outgoing.add(command)
-        while self._outgoing.has_commands:
-            await self._up.wait()
-            if self._over is not None:
-                raise self._over
-            await self._pump()
+        """Send a command, now or when it can be; see ``Sender.send``."""
+        await self._sender.send(command)
 
     async def send_if_up(self, command: Mapping[str, Any]) -> None:
-        """Send a command that would be stale after a reconnection, or forget it."""
-        async with self._order:
-            if self._up.is_set() and self._over is None:
-                await self._say(command)
+        """Send a command past what waits, or forget it: it would soon be stale."""
+        await self._sender.send_now(command)
 
     async def configure(self, changes: Mapping[str, Any]) -> None:
         """Change options, also those of a new conversation once the server agrees; see ``VoiceClient.configure``.
 
         Raises:
-            ValueError: no such encoding.
+            TypeError: an option is no JSON.
+            ValueError: no such encoding, or an option is no JSON or too large.
             Closed: the conversation is over.
         """
-        if self._over is not None:
-            raise self._over
+        if self._sender.over is not None:
+            raise self._sender.over
+        self._check(changes)
         if any(name in changes for name in _AUDIO_OPTIONS):
-            audio_format = _audio_format({**self._wishes.settings, **changes})
-            await self._pump()
-            async with self._order:
-                self._outgoing.ring.changed(*audio_format)
-        await self.send_if_up(self._wishes.ask(changes))  # else the next connection is told
+            await self._sender.changed(*_audio_format({**self._wishes.settings, **changes}))
+        await self._sender.send_on_this(self._wishes.ask(changes))
 
     async def finish(self) -> None:
         """Ask the server to finish what was said and close; asked again after a drop."""
         self._closing = True
-        await self._pump()
-        await self.send_if_up({"type": "close"})
+        await self._sender.send_on_this(_CLOSE)
 
-    async def _pump(self) -> None:
-        """Send what waits, while the connection takes it; after a drop the next one is sent the rest."""
-        async with self._order:
-            await self._send_waiting()
-
-    async def _send_waiting(self) -> None:
-        while self._up.is_set() and (waiting := self._outgoing.next()) is not None:
-            if isinstance(waiting, bytes):
-                sent = await self._write(waiting)
-            elif not (sent := await self._write(_encoded(waiting))):
-                self._outgoing.take_back()
-            if not sent:
-                return
-
-    async def _say(self, command: Mapping[str, Any]) -> None:
-        """Send a command past what waits, or forget it."""
-        self._outgoing.count()
-        await self._write(_encoded(command))
-
-    async def _write(self, message: str | bytes) -> bool:
-        """Send a message, and say whether it was."""
-        connection = self._connection
-        if connection is None:
-            return False
-        try:
-            # Whoever asked for it may be cancelled; what is counted as sent is sent all the same.
-            await asyncio.shield(connection.send(message))
-        except Closed:
-            if connection is self._connection:  # else the reader has come back meanwhile
-                self._down()
-            return False
-        self._last_sent = asyncio.get_running_loop().time()
-        return True
+    def _check(self, changes: Mapping[str, Any]) -> None:
+        self._sender.encoded({"type": "configure", "id": _LONGEST_ID, **changes})
 
     # --- in -------------------------------------------------------------------------------------
 
@@ -214,24 +152,28 @@ class Link:
         """Give the next event or piece of audio, or None when the server has closed as asked.
 
         Raises:
-            Closed: it closed for good, or reconnecting is off.
+            Closed: it closed for good, was gone for ``give_up_s`` or will be, or reconnecting is off.
             Unreachable: it was gone for ``give_up_s``.
             Refused, Untrusted: it does not let the client come back, or poses as another.
             ProtocolError: it sent what ``voicesrv.v1`` does not allow.
         """
-        while self._over is None:
+        while self._sender.over is None:
             try:
                 message = await self._receive()
             except Closed as closed:
-                return await self._come_back(closed)
+                ready = await self._come_back(closed)
+                if ready is None:
+                    break
+                return ready
             event = self._incoming.receive(message)
             if isinstance(event, ServerEvent):
-                self._wishes.received(event)
+                self._heed(event)
             if event is not None and not (isinstance(event, Pong) and event.id == _KEEPALIVE_ID):
                 return event
-        if self._over.code == 1000:
+        assert self._sender.over is not None
+        if self._sender.over.code == 1000:
             return None
-        raise self._over
+        raise self._sender.over
 
     async def _receive(self) -> str | bytes:
         """Wait for the next message, with a ping whenever nothing was said for a while."""
@@ -239,61 +181,68 @@ class Link:
         while True:
             if self._connection is None:
                 raise Closed(1006)
+            ping_at = self._sender.last_sent_s + self._upkeep.keepalive_s
             try:
-                async with asyncio.timeout_at(self._last_sent + self._upkeep.keepalive_s):
+                async with asyncio.timeout_at(ping_at):
                     return await self._connection.receive()
             except TimeoutError:
-                if loop.time() >= self._last_sent + self._upkeep.keepalive_s:
-                    await self._say({"type": "ping", "id": _KEEPALIVE_ID})
+                if loop.time() >= self._sender.last_sent_s + self._upkeep.keepalive_s:
+                    await self._sender.ping(_KEEPALIVE_ID)
+
+    def _heed(self, event: ServerEvent) -> None:
+        self._wishes.received(event)
+        if isinstance(event, ServerError) and event.fatal and self._connection is not None:
+            self._connection.explain(event)
+
+    # --- connections ----------------------------------------------------------------------------
 
     async def _come_back(self, closed: Closed) -> Ready | None:
-        """Answer a drop: the ``Ready`` of the new connection, or None where the end was asked for."""
+        """Answer a drop: the ``Ready`` of the new connection, or None where the conversation is over."""
         loop = asyncio.get_running_loop()
-        self._down()
+        self._sender.down()
         self._connection = None
         if loop.time() - self._up_since > _STEADY_S:
             self._attempt = 0
         give_up_at = loop.time() + self._upkeep.give_up_s
-        wait_s = 0.0
-        while True:
-            if self._over is not None:  # this side closed meanwhile
-                return None
-            step = after_close(closed.code)
+        error: VoiceClientError = closed
+        while not self.over:  # else this side closed meanwhile
+            closed = error if isinstance(error, Closed) else closed
+            step = self._step_after(error)
+            pause_s = self._pause_s(error)
             if step is Next.END:
                 self._end(closed)
                 return None
-            if step is Next.FAIL or not self._upkeep.reconnect:
+            if step is Next.FAIL or not self._upkeep.reconnect or loop.time() + pause_s > give_up_at:
                 self._end(closed)
-                raise closed
+                raise error
             if step is Next.RESTART:
                 self._resume = ""
-            await self._upkeep.sleep(max(wait_s, backoff_s(self._attempt, self._upkeep.jitter())))
-            self._attempt += 1
-            wait_s = 0.0
+            await self._upkeep.sleep(pause_s)
             try:
                 ready = await self._open(self._return_query())
-            except (Unreachable, Untrusted, Refused, ProtocolError) as error:
-                wait_s = self._wait_after(error, closed, in_time=loop.time() < give_up_at)
-            except Closed as error:
-                # 4504, not found: a restarted server knows nothing of us; see ``_wait_after``.
-                closed = Closed(4007, error.reason) if error.code == 4504 and self._resume else error
+            except (Closed, Refused, Unreachable, Untrusted, ProtocolError) as failure:
+                error = failure
             else:
                 self.reconnections += 1
-                await self._tell(ready)
+                await self._welcome()
                 return ready
+        return None
 
-    def _wait_after(self, error: VoiceClientError, closed: Closed, *, in_time: bool) -> float:
-        """Say for how many seconds to wait after a try that failed, or raise where it was the last."""
+    def _step_after(self, error: VoiceClientError) -> Next:
         match error:
-            case Refused(status=404) if self._resume:
-                self._resume = ""  # a restarted server knows nothing of us: begin a new conversation
-                return 0.0
-            case Refused(status=429 | 503, retry_after_s=retry_after_s) if in_time:
-                return retry_after_s or 0.0
-            case Unreachable() if in_time:
-                return 0.0
-        self._end(closed)
-        raise error
+            case Closed(code=4504) | Refused(status=404) if self._resume:
+                return Next.RESTART  # not found: a restarted server knows nothing of us
+            case Closed(code=code):
+                return after_close(code)
+            case Unreachable() | Refused(status=429 | 503):
+                return Next.RESUME
+        return Next.FAIL
+
+    def _pause_s(self, error: VoiceClientError) -> float:
+        asked_s = error.retry_after_s if isinstance(error, Closed | Refused) else None
+        own_s = backoff_s(self._attempt, self._upkeep.jitter())
+        self._attempt += 1
+        return max(asked_s or 0.0, own_s)
 
     def _return_query(self) -> dict[str, object]:
         if not self._resume:
@@ -310,40 +259,35 @@ class Link:
             raise
         url = build_url(self._url, {**self._wishes.query, **query})
         connection, ready = await Connection.open(url, token, self._trust)
-        if "resume" in query:
+        if self._sender.over is not None:  # this side closed meanwhile
+            await connection.close()
+            raise self._sender.over
+        again = "resume" in query
+        if again:
             self._incoming.resumed()
-            self.lost_ms += self._outgoing.rewind(ready)
         else:
-            self._incoming = Incoming()
-            self._outgoing.restart(ready)
+            self._incoming = Incoming(ready.seq)
             self._wishes.begun()
-        self.conversation, self._resume = ready.conversation, ready.resume
+        self.lost_ms += self._sender.connected(connection, ready, self._wishes.unanswered, again=again)
+        self.conversation, self.connection, self._resume = ready.conversation, ready.connection, ready.resume
         self._connection = connection
-        self._up_since = self._last_sent = asyncio.get_running_loop().time()
-        self._up.set()
+        self._up_since = asyncio.get_running_loop().time()
+        log.info("on connection %s", ready.connection)
         return ready
 
-    async def _tell(self, ready: Ready) -> None:
-        """Tell a new connection what it cannot know."""
-        log.info("on connection %s", ready.connection)
-        async with self._order:
-            for command in self._wishes.unanswered:
-                await self._say(command)
-            await self._send_waiting()
-            if self._closing:
-                await self._say({"type": "close"})
-
-    def _down(self) -> None:
-        if self._over is None:  # else nobody is to wait
-            self._up.clear()
+    async def _welcome(self) -> None:
+        """Tell a new connection what waits, and what the last one may have swallowed."""
+        if self._closing:
+            await self._sender.send_on_this(_CLOSE)
+        else:
+            await self._sender.drain()
 
     def _end(self, closed: Closed) -> None:
-        self._over = self._over or closed
-        self._up.set()  # whoever waits to send is told
-
-
-def _encoded(command: Mapping[str, Any]) -> str:
-    return json.dumps(command, ensure_ascii=False)
+        if self.over:
+            return
+        self._sender.end(closed)
+        for limit in self._lasting:
+            limit.reschedule(asyncio.get_running_loop().time())
 
 
 def _audio_format(options: Mapping[str, Any]) -> tuple[str, int, int]:

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from voicesrv_client.commands import encode
 from voicesrv_client.events import Ready
 from voicesrv_client.ring import MicrophoneRing
 
 _SENT_KEPT = 100
 """More than a person says within what a broken connection swallows."""
+_MAX_GATHERED = 1000
+"""Characters in one message; the server takes 2000."""
+_REPEATED_BY_OTHERS = ("configure", "close")
+"""Whoever wants them says them again until they are answered."""
 _OF_A_CONVERSATION = ("finalize", "cancel", "tool_result")
 """They speak of a turn or a reply, so in another conversation they mean nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    command: Mapping[str, Any]
+@dataclass(eq=False, slots=True)
+class Placed:
+    """A command in its place."""
+
+    type: str
+    message: str
+    """The command, encoded."""
+    gathered: str | None
+    """Text that more may be gathered behind; None for what is whole."""
     at: int
     """Position in the audio."""
     number: int = 0
@@ -34,33 +45,66 @@ class Outgoing:
     def __init__(self, ring: MicrophoneRing) -> None:
         """``ring`` is where the audio is."""
         self.ring = ring
-        self._waiting: deque[_Placed] = deque()
-        self._sent: deque[_Placed] = deque(maxlen=_SENT_KEPT)
+        self._waiting: deque[Placed] = deque()
+        self._sent: deque[Placed] = deque(maxlen=_SENT_KEPT)
         self._count = 0
 
     @property
-    def has_commands(self) -> bool:
-        """Whether a command waits."""
-        return bool(self._waiting)
+    def last(self) -> Placed | None:
+        """The command that waits last."""
+        return self._waiting[-1] if self._waiting else None
 
-    def add(self, command: Mapping[str, Any]) -> None:
-        """Take a command; the audio given so far comes before it."""
-        self._waiting.append(_Placed(command, self.ring.end))
+    def waits(self, placed: Placed) -> bool:
+        """Whether a command is still to be sent."""
+        return placed in self._waiting
 
-    def next(self) -> bytes | Mapping[str, Any] | None:
-        """Give what is to be sent next, audio or a command; None where there is nothing."""
+    def add(self, command: Mapping[str, Any], message: str | None = None) -> Placed:
+        """Take a command; the audio given so far comes before it. Text that is gathered joins what waits of it.
+
+        Args:
+            message: the command, encoded.
+
+        Returns:
+            what is to be sent for it, maybe with others in it.
+
+        Raises:
+            TypeError, ValueError: see ``encode``.
+        """
+        last = self.last
+        if command["type"] == "speak" and last is not None and last.gathered is not None:
+            # Audio between the two does not part them: a microphone is heard all the while that a text is streamed.
+            text = last.gathered + command["text"]
+            if len(text) <= _MAX_GATHERED:
+                last.message, last.gathered = encode({**command, "text": text}), _gathered(command, text)
+                return last
+        gathered = _gathered(command, command.get("text", ""))
+        placed = Placed(command["type"], message or encode(command), gathered, self.ring.end)
+        self._waiting.append(placed)
+        return placed
+
+    def add_first(self, commands: Sequence[Mapping[str, Any]]) -> None:
+        """Take commands that come before all that waits."""
+        self._waiting.extendleft(Placed(each["type"], encode(each), None, 0) for each in reversed(commands))
+
+    def next(self, *, may_command: bool = True) -> bytes | str | None:
+        """Give what is to be sent next, audio or an encoded command; None where there is nothing.
+
+        Args:
+            may_command: whether a command may be next; without, it waits with what is behind it.
+        """
         chunk = self.ring.pending(until=self._waiting[0].at if self._waiting else None)
         if chunk:
             return chunk
-        if not self._waiting:
+        if not (self._waiting and may_command):
             return None
         placed = self._waiting.popleft()
         self.count()
-        self._sent.append(_Placed(placed.command, placed.at, self._count))
-        return placed.command
+        placed.number = self._count
+        self._sent.append(placed)
+        return placed.message
 
     def take_back(self) -> None:
-        """The command that ``next`` gave last was not sent: it waits again."""
+        """The command that ``next`` gave last was not sent, as far as this side can tell: it waits again."""
         self._waiting.appendleft(self._sent.pop())
         self._count -= 1
 
@@ -74,16 +118,24 @@ class Outgoing:
         Returns:
             ms of audio that neither side has any more; 0 where nothing is lost.
         """
-        if ready.received_messages is not None:
-            missed = [each for each in self._sent if each.number > ready.received_messages]
-            self._waiting.extendleft(reversed(missed))
-            self._count = ready.received_messages
-        self._sent.clear()
+        n = self._count if ready.received_messages is None else ready.received_messages
+        known = (*self._sent, *self._waiting)
+        missed = [each for each in known if not 0 < each.number <= n]  # it may have what was taken back
+        self._begin(n, missed, without=_REPEATED_BY_OTHERS)
         return self.ring.rewind(ready.received_ms)
 
     def restart(self, ready: Ready) -> None:
         """A new conversation begins; what belonged to the one before is dropped."""
         self.ring.restart(ready.received_ms)
+        self._begin(ready.received_messages or 0, self._waiting, without=_REPEATED_BY_OTHERS + _OF_A_CONVERSATION)
+
+    def _begin(self, count: int, waiting: Iterable[Placed], without: Sequence[str]) -> None:
+        self._waiting = deque(each for each in waiting if each.type not in without)
         self._sent.clear()
-        self._waiting = deque(each for each in self._waiting if each.command["type"] not in _OF_A_CONVERSATION)
-        self._count = ready.received_messages or 0
+        self._count = count
+        for each in self._waiting:
+            each.number = 0
+
+
+def _gathered(command: Mapping[str, Any], text: str) -> str | None:
+    return text if command["type"] == "speak" and not command.get("flush", True) else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 
+from voicesrv_client.events import Audio, AudioStart, Clear, Ready, ServerEvent
+
 _REPLIES_KEPT = 16
 """Replies whose played time is remembered; reports are about the last one or two."""
 
@@ -21,12 +23,31 @@ class Playout:
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._n_waiting = 0
         self._played: dict[int, int] = {}
+        self._conversation = ""
         self._lock = threading.Lock()
 
     @property
     def waiting_ms(self) -> int:
         """Audio that is still to be heard."""
         return self._n_waiting * 1000 // self._per_second
+
+    def take(self, event: ServerEvent | Audio) -> None:
+        """Do what an event of the conversation asks for; those that ask for nothing here may be given too.
+
+        Audio is to be played, a ``Clear`` drops it, and a ``Ready`` of another conversation drops all: there the
+        numbers of replies begin anew.
+        """
+        match event:
+            case Audio(reply=reply, pcm=pcm):
+                self.push(reply, pcm)
+            case AudioStart(reply=reply, start_ms=start_ms) if start_ms > 0:
+                with self._lock:
+                    self._played[reply] = start_ms * self._per_second // 1000  # times are those of the whole reply
+            case Clear(reply=reply):
+                self.clear(reply)
+            case Ready(conversation=conversation) if conversation != self._conversation:
+                self._conversation = conversation
+                self.reset()
 
     def push(self, reply: int, pcm: bytes) -> None:
         """Add audio of a reply, whole samples."""
@@ -55,6 +76,13 @@ class Playout:
         with self._lock:
             self._waiting = deque(entry for entry in self._waiting if entry[0] != reply)
             self._n_waiting = sum(len(pcm) for _, pcm in self._waiting)
+
+    def reset(self) -> None:
+        """Drop all that waits, and forget what was heard."""
+        with self._lock:
+            self._waiting.clear()
+            self._n_waiting = 0
+            self._played.clear()
 
     def played_ms(self) -> dict[int, int]:
         """How much of each reply has been heard, the latest last."""

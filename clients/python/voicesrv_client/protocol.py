@@ -187,13 +187,17 @@ class Incoming:
     whole millisecond that arrived; what was passed on before is dropped here.
     """
 
-    def __init__(self) -> None:
-        self.last_seq = 0
+    def __init__(self, after: int = 0) -> None:
+        """Args:
+        after: number of the ``ready`` that a new connection begins with; what was before it is not for this one.
+        """
+        self.last_seq = after
         """The highest number seen."""
         self._reply = 0
         self._sample_rate = 24000
         self._frame_bytes = 2
-        self._received = 0  # bytes of this reply's audio that came so far
+        self._start_ms = 0  # where in this reply's audio that which came begins
+        self._received = 0  # bytes of it that came so far
         self._skip = 0  # bytes to drop: a resume sends them a second time
 
     def resume_query(self) -> dict[str, int]:
@@ -205,10 +209,14 @@ class Incoming:
 
     def resumed(self) -> None:
         """The server goes on from what ``resume_query`` told it."""
-        self._skip = self._received - self._received_ms() * self._sample_rate // 1000 * self._frame_bytes
+        kept_ms = self._received_ms() - self._start_ms
+        self._skip = self._received - kept_ms * self._sample_rate // 1000 * self._frame_bytes
 
     def _received_ms(self) -> int:
-        return self._received * 1000 // (self._sample_rate * self._frame_bytes)
+        return int(self._position_ms())
+
+    def _position_ms(self) -> float:
+        return self._start_ms + self._received * 1000 / (self._sample_rate * self._frame_bytes)
 
     def receive(self, message: str | bytes) -> ServerEvent | Audio | None:
         """Give the event or audio in a message, or None where it was passed on before.
@@ -235,13 +243,14 @@ class Incoming:
         except ValueError as error:
             raise ProtocolError(f"audio.start.{error}") from None
         self._sample_rate = event.sample_rate
-        self._reply, self._received, self._skip = event.reply, 0, 0
+        self._reply, self._start_ms = event.reply, event.start_ms
+        self._received = self._skip = 0
 
     def _audio(self, pcm: bytes) -> Audio | None:
         dropped = min(self._skip, len(pcm))
         self._skip -= dropped
         if dropped == len(pcm):
             return None
-        start_ms = self._received * 1000 / (self._sample_rate * self._frame_bytes)
+        start_ms = self._position_ms()
         self._received += len(pcm) - dropped
         return Audio(self._reply, pcm[dropped:], start_ms)

@@ -118,11 +118,16 @@ export interface ReplyText extends Numbered {
   delta: string;
 }
 
-/** The page is to run a tool and answer with `VoiceClient.toolResult`. */
+/**
+ * A tool is to be run, and answered with `VoiceClient.toolResult`: by the connection whose reply it is. All connections
+ * of a conversation are told.
+ */
 export interface ToolCall extends Numbered {
   type: "tool_call";
   id: string;
   reply: number;
+  /** As in the `ready` of whose reply it is; null where the server does not say. */
+  connection: string | null;
   name: string;
   arguments: Record<string, unknown>;
 }
@@ -134,6 +139,8 @@ export interface AudioStart extends Numbered {
   encoding: string;
   sample_rate: number;
   channels: number;
+  /** Where in the reply's audio it begins: not at 0 for who joined in the middle of it. */
+  start_ms: number;
 }
 
 /** When the words of the reply sound, ahead of or with their audio. */
@@ -274,6 +281,7 @@ const OBJECT_OR_NONE: Field = { allows: isObject, default: {} };
 const WORDS: Field = { allows: isListOf(isTimed("text")) };
 const ID: Field = { allows: orNull((value) => isText(value) || isWhole(value)), default: null };
 const WHOLE_OR_NULL: Field = { allows: orNull(isWhole), default: null };
+const TEXT_OR_NULL: Field = { allows: orNull(isText), default: null };
 
 const FIELDS: Record<Exclude<ServerEvent["type"], "unknown">, Record<string, Field>> = {
   ready: {
@@ -305,12 +313,13 @@ const FIELDS: Record<Exclude<ServerEvent["type"], "unknown">, Record<string, Fie
   },
   "reply.start": { reply: WHOLE, turn: WHOLE_OR_NULL },
   "reply.text": { reply: WHOLE, delta: TEXT },
-  tool_call: { id: TEXT, name: TEXT, reply: WHOLE_OR_0, arguments: OBJECT_OR_NONE },
+  tool_call: { id: TEXT, name: TEXT, reply: WHOLE_OR_0, connection: TEXT_OR_NULL, arguments: OBJECT_OR_NONE },
   "audio.start": {
     reply: WHOLE,
     encoding: { allows: isText, default: "linear16" },
     sample_rate: { allows: isWhole, default: 24000 },
     channels: { allows: isWhole, default: 1 },
+    start_ms: WHOLE_OR_0,
   },
   words: { reply: WHOLE, items: WORDS },
   visemes: { reply: WHOLE, items: { allows: isListOf(isTimed("viseme")) } },

@@ -328,7 +328,7 @@ export class Link {
 
   #welcome(session: Session | null, ready: Ready): void {
     if (session === null) {
-      this.#incoming = new Incoming();
+      this.#incoming = new Incoming({ after: ready.seq }); // what was told before is not for us
       this.#wishes.begun();
     } else {
       this.#incoming.resumed();

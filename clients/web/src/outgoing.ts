@@ -57,7 +57,8 @@ export class Outgoing {
   }
 
   /**
-   * Take a command, and say whether there was room for it. Text that is gathered joins what waits of it.
+   * Take a command, and say whether there was room for it. Text that is gathered joins what waits of it, also past
+   * audio: what the agent is to say has no place in what the user says.
    *
    * @param message the command, encoded.
    */
@@ -66,11 +67,11 @@ export class Outgoing {
     const { type } = command;
     const gathered = type === "speak" && command.flush === false ? command.text : null;
     const last = this.#commands.at(-1);
-    if (type === "speak" && last?.gathered != null && last.at === at) {
+    if (type === "speak" && last?.gathered != null) {
       const text = last.gathered + command.text;
       if (text.length <= MAX_GATHERED) {
         const whole = encodeCommand({ ...command, text });
-        this.#commands.splice(-1, 1, { type, message: whole, gathered: gathered && text, at });
+        this.#commands.splice(-1, 1, { type, message: whole, gathered: gathered && text, at: last.at });
         return true;
       }
     }

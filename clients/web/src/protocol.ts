@@ -131,16 +131,18 @@ export class Incoming {
   #reply = 0;
   #sampleRate = 24000;
   #frameBytes = 2;
-  #received = 0; // bytes of this reply's audio that came so far
+  #startMs = 0; // where in this reply's audio that which came begins
+  #received = 0; // bytes of it that came so far
   #skip = 0; // bytes to drop: a resume sends them a second time
 
-  /** @param has what arrived before, where a page that was reloaded goes on. The audio is 24 kHz linear16. */
+  /**
+   * @param has what there is already: up to the `ready` that a new connection begins with, or what arrived before a
+   *   page was reloaded, which goes on. The audio is 24 kHz linear16 until an `audio.start` says otherwise.
+   */
   constructor(has: Received = { after: 0 }) {
     this.lastSeq = has.after;
-    if (has.audio_reply !== undefined) {
-      this.#reply = has.audio_reply;
-      this.#received = (has.audio_ms ?? 0) * 48;
-    }
+    this.#reply = has.audio_reply ?? 0;
+    this.#startMs = has.audio_ms ?? 0;
   }
 
   /** What a resume tells of what has arrived. */
@@ -151,7 +153,7 @@ export class Incoming {
 
   /** The server goes on from what `resumeQuery` told it. */
   resumed(): void {
-    const samples = Math.floor((this.#receivedMs() * this.#sampleRate) / 1000);
+    const samples = Math.floor(((this.#receivedMs() - this.#startMs) * this.#sampleRate) / 1000);
     this.#skip = this.#received - samples * this.#frameBytes;
   }
 
@@ -173,7 +175,11 @@ export class Incoming {
   }
 
   #receivedMs(): number {
-    return Math.floor((this.#received * 1000) / (this.#sampleRate * this.#frameBytes));
+    return Math.floor(this.#positionMs());
+  }
+
+  #positionMs(): number {
+    return this.#startMs + (this.#received * 1000) / (this.#sampleRate * this.#frameBytes);
   }
 
   #startAudio(event: AudioStart): void {
@@ -184,6 +190,7 @@ export class Incoming {
     this.#frameBytes = sampleBytes * event.channels;
     this.#sampleRate = event.sample_rate;
     this.#reply = event.reply;
+    this.#startMs = event.start_ms;
     this.#received = 0;
     this.#skip = 0;
   }
@@ -192,7 +199,7 @@ export class Incoming {
     const dropped = Math.min(this.#skip, pcm.length);
     this.#skip -= dropped;
     if (dropped === pcm.length) return null;
-    const start_ms = (this.#received * 1000) / (this.#sampleRate * this.#frameBytes);
+    const start_ms = this.#positionMs();
     this.#received += pcm.length - dropped;
     return { type: "audio", reply: this.#reply, pcm: pcm.subarray(dropped), sample_rate: this.#sampleRate, start_ms };
   }

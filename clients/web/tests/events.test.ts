@@ -27,6 +27,10 @@ describe("what is missing", () => {
     });
   });
 
+  test("is null where an older server does not say whose tool call it is", () => {
+    expect(parseEvent('{"type": "tool_call", "id": "c", "name": "weather"}')).toMatchObject({ connection: null });
+  });
+
   test.each([
     ["not JSON", "{"],
     ["no object", "[1]"],

@@ -283,6 +283,17 @@ describe("a drop", () => {
     expect(link.session).toMatchObject({ conversation: "c1", resume: "r2", after: 3 });
   });
 
+  test("after joining a conversation brings nothing from before", async () => {
+    const { link, world } = make();
+    const opening = link.open();
+    const socket = await world.socket(0);
+    socket.ready({ seq: 1007 });
+    await opening;
+    expect(link.session).toMatchObject({ after: 1007 });
+    socket.drop();
+    expect((await world.socket(1)).query).toMatchObject({ after: "1007" });
+  });
+
   test("is tried again with growing waits, and named", async () => {
     const { world, told, socket } = await connected();
     socket.drop();
@@ -666,12 +677,13 @@ describe("commands", () => {
     const times: number[] = [];
     const send = socket.send.bind(socket);
     socket.send = (message) => {
-      times.push(world.nowMs);
+      if (typeof message === "string") times.push(world.nowMs);
       send(message);
     };
     let said = "";
     for (let n = 0; n < 300; n++) {
       link.send(token(n));
+      link.sendAudio(samples(0, 240));
       said += token(n).text;
       world.pass(15);
     }

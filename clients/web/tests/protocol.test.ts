@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { VoiceError } from "../src/errors.js";
+import type { AudioStart } from "../src/events.js";
 import {
   type Audio,
   afterClose,
@@ -97,9 +98,14 @@ test("the wait grows from 250 ms to 10 s, and chance takes all of it", () => {
 });
 
 describe("Incoming", () => {
+  /** The number of the `ready` that the first connection begins with. */
+  function firstSeq(lines: Line[]): number {
+    return JSON.parse(lines.find((line) => line.from === "server")?.text as string).seq;
+  }
+
   /** What a recorded server said, through one `Incoming`; each `open` but the first is a resume. */
   function replay(lines: Line[]): { heard: { type: string }[]; opened: URL[]; asked: object[] } {
-    const incoming = new Incoming();
+    const incoming = new Incoming({ after: firstSeq(lines) });
     const heard: { type: string }[] = [];
     const opened: URL[] = [];
     const asked: object[] = [];
@@ -130,11 +136,11 @@ describe("Incoming", () => {
     expect(audio.reduce((sum, piece) => sum + piece.pcm.length, 0)).toBe(sent);
   });
 
-  test("asks for a resume as the recorded client did, and the audio goes on without a gap", () => {
-    const lines = vectors<Line>("resume");
+  test.each(["resume", "join"])("asks to go on as the recorded client did, %s, and the audio has no gap", (name) => {
+    const lines = vectors<Line>(name);
     const { heard, opened, asked } = replay(lines);
     const events = heard.filter((event) => event.type !== "audio") as { seq: number; type: string }[];
-    expect(events.map((event) => event.seq)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(events.map((event) => event.seq)).toEqual(events.map((_, n) => firstSeq(lines) + 1 + n));
     const query = opened[1]?.searchParams as URLSearchParams;
     expect(asked[1]).toEqual({
       after: Number(query.get("after")),
@@ -142,7 +148,8 @@ describe("Incoming", () => {
       audio_ms: Number(query.get("audio_ms")),
     });
     const audio = heard.filter((event) => event.type === "audio") as Audio[];
-    let position = 0;
+    let position = (heard.find((event) => event.type === "audio.start") as AudioStart).start_ms;
+    expect(position > 0).toBe(name === "join");
     for (const piece of audio) {
       expect(piece.start_ms).toBe(position);
       position += piece.pcm.length / 8; // 8 kHz mu-law
@@ -172,6 +179,27 @@ describe("Incoming", () => {
     const audio = incoming.receive(new Uint8Array(twice + 10).buffer) as Audio;
     expect(audio.pcm.length).toBe(10);
     expect(audio.start_ms).toBeCloseTo((1001 / 22050) * 1000);
+  });
+
+  test("counts from the ready that it begins with", () => {
+    const incoming = new Incoming({ after: 1007 });
+    expect(incoming.resumeQuery()).toEqual({ after: 1007 });
+    expect(incoming.receive(say("clear", { seq: 1007, reply: 1 }))).toBeNull();
+    expect(incoming.receive(say("clear", { seq: 1008, reply: 1 }))).not.toBeNull();
+  });
+
+  test.each([8000, 22050, 44100])("counts audio of %d Hz from where it begins", (sample_rate) => {
+    const incoming = new Incoming();
+    incoming.receive(say("audio.start", { seq: 1, reply: 4, sample_rate, start_ms: 3001 }));
+    expect(incoming.resumeQuery()).toEqual({ after: 1, audio_reply: 4, audio_ms: 3001 });
+    expect(incoming.receive(new Uint8Array(2002).buffer)).toMatchObject({ start_ms: 3001 });
+    const ms = Math.floor((1001 * 1000) / sample_rate);
+    expect(incoming.resumeQuery().audio_ms).toBe(3001 + ms);
+    incoming.resumed();
+    const twice = 1001 - Math.floor((ms * sample_rate) / 1000);
+    const audio = incoming.receive(new Uint8Array(2 * twice + 10).buffer) as Audio;
+    expect(audio.pcm.length).toBe(10);
+    expect(audio.start_ms).toBeCloseTo(3001 + (1001 / sample_rate) * 1000);
   });
 
   test("goes on for a page that was reloaded", () => {
