@@ -26,7 +26,14 @@ await build({
     target: "es2022",
     minify: "oxc",
     lib: { entry: { index: path("src/index.ts"), react: path("src/react.ts") }, formats: ["es"] },
-    rolldownOptions: { external: ["@voicesrv/web", "react"], output: { chunkFileNames: "avatar.js" } },
+    rolldownOptions: {
+      external: ["@voicesrv/web", "react"],
+      output: {
+        chunkFileNames: "avatar.js",
+        // For frameworks that render on a server: the component has effects. In the source it would be dropped.
+        postBanner: ({ name }) => (name === "react" ? '"use client";' : ""),
+      },
+    },
   },
 });
 await build({

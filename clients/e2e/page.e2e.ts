@@ -138,6 +138,19 @@ test("a reload in a short reply, of which all had arrived, hears it out and list
   await until(page, () => document.body.dataset.phase === "listening");
 });
 
+test("what follows a reload after a reply that was heard out is heard", async () => {
+  const page = await open();
+  // Lengths that are whole numbers of ms are rare.
+  for (const text of ["Hi.", "So.", "Why?"]) {
+    await type(page, text);
+    await sound(page);
+    await until(page, () => document.body.dataset.phase === "listening");
+    await silence(page);
+    await page.reload();
+  }
+  expect(await page.locator("#items .reply").count()).toBe(3);
+});
+
 test("the end stays in sight whatever takes of its room, and a message leads back to it", async () => {
   const page = await open();
   for (let n = 1; n <= 4; n++) {

@@ -177,6 +177,23 @@ describe("a conversation", () => {
     expect(await page.evaluate(() => bench.avatar.client)).toBeNull();
   });
 
+  test("that is being ended can have something said at once", async () => {
+    const page = await open();
+    await page.evaluate((src) => bench.make({ src, "no-microphone": "", volume: "0.5" }), server.url);
+    const states = await page.evaluate(async (text) => {
+      const { avatar } = bench;
+      await avatar.say(text);
+      await bench.until(() => avatar.client?.playing > 0, "the voice");
+      const first = avatar.client;
+      const stopping = avatar.stop();
+      await avatar.say("Again.");
+      await stopping;
+      await bench.until(() => avatar.client?.playing > 0, "the voice again");
+      return { first: first.state, isOther: first !== avatar.client, volume: avatar.client.volume };
+    }, LONG);
+    expect(states).toEqual({ first: "idle", isOther: true, volume: 0.5 });
+  });
+
   test("with push to talk, by key, hears what is said while it is held", async () => {
     const microphone = composeWav(500, `${SPEECH}en_go_forward.wav`);
     const page = await open({ microphone });
@@ -226,6 +243,29 @@ describe("what goes wrong", () => {
     await page.evaluate(() =>
       bench.until(() => bench.log.filter((e: Told) => e.type === "error").length === 2, "again"),
     );
+  });
+
+  test("sound that cannot be had is told for as long as it is so, and a conversation goes on in captions", async () => {
+    const page = await open();
+    await page.evaluate((src) => {
+      const workletUrl = () => bench.worklet ?? "/nowhere.js";
+      bench.make({ src, captions: "", "no-microphone": "" }, { workletUrl });
+      return bench.avatar.sendText("Hello.");
+    }, server.url);
+    await page.evaluate(() => bench.until(() => bench.text("agent-caption").includes("Hello"), "the echo"));
+    const alert = page.getByRole("alert");
+    await alert.getByText("could not start its audio").waitFor();
+    expect(await page.evaluate(() => bench.avatar.state)).toBe("problem");
+    await page.evaluate(() => {
+      bench.worklet = "/avatar/worklets/speaker.js";
+    });
+    await page.getByRole("button", { name: "Try again" }).press("Enter");
+    await page.locator("voice-avatar[state=listening]").waitFor();
+    expect(await alert.textContent()).toBe("");
+    expect(await page.evaluate(() => bench.avatar.shadowRoot.activeElement === bench.part("stage"))).toBe(true);
+    await page.evaluate(() => bench.avatar.say("Now I am heard."));
+    await page.evaluate(() => bench.until(() => bench.avatar.client.playing > 0, "the voice"));
+    expect(faults.splice(0).filter((fault) => !fault.includes("404"))).toEqual([]);
   });
 
   test("a server that is away is told, and found when it is back, without a reload", async () => {

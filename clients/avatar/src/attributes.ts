@@ -5,7 +5,7 @@ import { TypedElement } from "./avatar-events.js";
 /** Texts are null where the attribute is missing, and null takes it away; so does undefined, which frameworks set. */
 export class AttributedElement extends TypedElement {
   static readonly observedAttributes = [
-    ...["src", "agent", "token", "voice", "language", "theme"],
+    ...["src", "agent", "token", "voice", "language", "theme", "volume"],
     ...["push-to-talk", "captions", "muted", "autostart", "no-microphone", "face-only"],
   ];
 
@@ -52,6 +52,16 @@ export class AttributedElement extends TypedElement {
 
   set theme(theme: string | null | undefined) {
     this.#text("theme", theme);
+  }
+
+  /** How loud it is heard, 0 to 1; what is beyond is the nearest, and what is no number is 1, as is none. */
+  get volume(): number {
+    const volume = Number.parseFloat(this.getAttribute("volume") ?? "");
+    return Number.isNaN(volume) ? 1 : Math.min(1, Math.max(0, volume));
+  }
+
+  set volume(volume: number | null | undefined) {
+    this.#text("volume", volume == null ? null : String(volume));
   }
 
   /** The microphone is heard only while the button is held. */

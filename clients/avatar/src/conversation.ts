@@ -11,6 +11,9 @@ export interface Standing {
   hasProblem: boolean;
 }
 
+/** What can be wrong at a time. A part that is missing stays so, however the conversation goes on. */
+type Subject = "connection" | "microphone" | "sound";
+
 /** How it stands, as a person sees it. Pure. */
 export function stateOf({ client, phase, isStarting, hasProblem }: Standing): AvatarState {
   if (client === "connecting" || client === "reconnecting" || (isStarting && client === "idle")) return "connecting";
@@ -21,8 +24,7 @@ export function stateOf({ client, phase, isStarting, hasProblem }: Standing): Av
 
 /** Holds a client over its starts and stops. */
 export class Conversation {
-  /** What went wrong and is still so. */
-  problem: VoiceError | null = null;
+  readonly #problems = new Map<Subject, VoiceError>(); // the latest last
   readonly #changed: () => void;
   #client: VoiceClient | null = null;
   #listening: AbortController | null = null;
@@ -39,6 +41,11 @@ export class Conversation {
     return this.#client;
   }
 
+  /** What went wrong last and is still so. */
+  get problem(): VoiceError | null {
+    return [...this.#problems.values()].at(-1) ?? null;
+  }
+
   get state(): AvatarState {
     return stateOf({
       client: this.#client?.state ?? "idle",
@@ -53,16 +60,18 @@ export class Conversation {
     return this.#isStarting || (this.#client?.state ?? "idle") !== "idle";
   }
 
-  /** Whether it is only the microphone that is missing. */
-  get lacksMicrophone(): boolean {
-    return this.isOn && this.problem !== null && isOfMicrophone(this.problem.code);
+  /** Whether it goes on without a microphone or without sound. */
+  get lacksPart(): boolean {
+    return this.isOn && (this.#problems.has("microphone") || this.#problems.has("sound"));
   }
 
   /** Take a client, and let go of the one before. @param listen adds what else is to be heard of it. */
   use(client: VoiceClient | null, listen: (client: VoiceClient, signal: AbortSignal) => void): void {
     this.#listening?.abort();
     this.#client = client;
-    this.problem = null;
+    this.#generation++; // a start of the one before is none of this one's
+    this.#isStarting = false;
+    this.#problems.clear();
     if (client === null) return;
     this.#listening = new AbortController();
     const { signal } = this.#listening;
@@ -78,16 +87,22 @@ export class Conversation {
     });
     on("configured", () => this.forgive());
     on("microphone", ({ detail }) => {
-      if (detail.state === "on") this.#settled(isOfMicrophone);
+      if (detail.state === "on") this.#problems.delete("microphone");
       this.#changed();
     });
-    on("speaker", () => this.#changed());
-    on("error", ({ detail }) => this.#fail(detail));
+    on("speaker", ({ detail }) => {
+      if (detail.state !== "off") this.#problems.delete("sound");
+      this.#changed();
+    });
+    on("error", ({ detail }) => {
+      const isKnown = [...this.#problems.values()].includes(detail); // it is told from here
+      if (!isKnown) this.#fail(subjectOf(detail.code), detail);
+    });
     listen(client, signal);
   }
 
   /**
-   * Connect where there is no connection, and open the microphone where it is wanted and not open.
+   * Connect where there is no connection, and open what is missing: the microphone, where it is wanted, and the speaker.
    *
    * @param microphone how to open it; null for none.
    * @throws {VoiceError} what `VoiceClient.connect` and `startMicrophone` throw. The connection stays without a
@@ -97,57 +112,85 @@ export class Conversation {
     const client = this.#client;
     if (client === null) throw new VoiceError("not_connected");
     const generation = ++this.#generation;
-    this.problem = null;
+    const isCurrent = (): boolean => generation === this.#generation; // else stopped meanwhile: nobody waits for it
+    const fail = (subject: Subject, error: VoiceError): void => {
+      if (!isCurrent()) return;
+      this.#fail(subject, error);
+      client.dispatchEvent(new CustomEvent("error", { detail: error }));
+    };
+    const wasSilent = this.#problems.has("sound");
+    this.#problems.clear();
     this.#isStarting = true;
     this.#changed();
+    let subject: Subject = "connection";
     try {
       await this.#stopping;
-      if (generation !== this.#generation) return;
-      await client.connect();
-      const isWanted = microphone !== null && generation === this.#generation;
+      if (!isCurrent()) return;
+      await connect(client);
+      // Not awaited, as it settles only when the browser allows sound.
+      if (isCurrent() && wasSilent) client.startSpeaker().catch((error) => fail("sound", error));
+      subject = "microphone";
+      const isWanted = microphone !== null && isCurrent();
       if (isWanted && client.microphone.state !== "on") await client.startMicrophone(microphone);
-    } catch (cause) {
-      // The address of the server is none.
-      const error = cause instanceof VoiceError ? cause : new VoiceError("unreachable", String(cause), { cause });
-      if (generation !== this.#generation) return; // stopped meanwhile: nobody waits for it
+    } catch (error) {
+      if (!isCurrent()) return;
       this.#isStarting = false;
-      client.dispatchEvent(new CustomEvent("error", { detail: error }));
+      fail(subject, error as VoiceError);
       throw error;
     } finally {
-      if (generation === this.#generation) {
+      if (isCurrent()) {
         this.#isStarting = false;
         this.#changed();
       }
     }
   }
 
+  /**
+   * Wait for what is under way, a stop and a start after it, and say whether there is a connection then.
+   *
+   * @throws {VoiceError} it did not come about.
+   */
+  async settled(): Promise<boolean> {
+    await this.#stopping;
+    if (this.#client === null || !this.isOn) return false;
+    if (this.#client.state === "idle" || this.#client.state === "connecting") await connect(this.#client);
+    return true;
+  }
+
   /** Hang up, whatever is under way. */
   async stop(): Promise<void> {
     this.#generation++;
     this.#isStarting = false;
-    this.problem = null;
+    this.#problems.clear();
     this.#stopping = this.#client?.disconnect() ?? Promise.resolve();
     await this.#stopping;
     this.#changed();
   }
 
-  /** Let what went wrong be past, but a microphone that is still missing. */
+  /** Let what went wrong be past, but a part that is still missing. */
   forgive(): void {
-    this.#settled((code) => !isOfMicrophone(code));
+    this.#problems.delete("connection");
     this.#changed();
   }
 
-  #fail(error: VoiceError): void {
-    this.problem = error;
+  #fail(subject: Subject, error: VoiceError): void {
+    this.#problems.delete(subject);
+    this.#problems.set(subject, error);
     this.#changed();
-  }
-
-  #settled(isSo: (code: string) => boolean): void {
-    if (this.problem !== null && isSo(this.problem.code)) this.problem = null;
   }
 }
 
-/** Problems that last until there is a microphone. */
-function isOfMicrophone(code: string): boolean {
-  return code === "insecure_context" || code.startsWith("microphone_");
+/** What an error that a client tells by itself is about; of a microphone that it cannot open, who opens it is told. */
+function subjectOf(code: string): Subject {
+  if (code === "audio" || code === "insecure_context") return "sound";
+  return code.startsWith("microphone_") ? "microphone" : "connection";
+}
+
+/** @throws {VoiceError} also where the address of the server is none. */
+async function connect(client: VoiceClient): Promise<void> {
+  try {
+    await client.connect();
+  } catch (cause) {
+    throw cause instanceof VoiceError ? cause : new VoiceError("unreachable", String(cause), { cause });
+  }
 }

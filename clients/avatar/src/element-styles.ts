@@ -58,12 +58,12 @@ p { margin: 0; }
 }
 [part~="button"]:hover { filter: brightness(1.08); }
 [part~="button"]:active { transform: scale(0.97); }
-[part~="button"]:focus-visible { outline: 3px solid var(--_button); outline-offset: 3px; }
+[part~="button"]:focus-visible, [part="stage"]:focus-visible { outline: 3px solid var(--_button); outline-offset: 3px; }
 [part~="stop-button"], [part~="mute-button"] { padding: 0; background: var(--_surface); color: var(--_text); }
 [part~="stop-button"] { color: var(--_stop); }
 [part~="mute-button"][aria-pressed="true"] { background: var(--_stop); color: var(--_button-text); }
 [part~="talk-button"] { touch-action: none; }
-[part~="talk-button"][aria-pressed="true"] { background: var(--_stop); }
+[part~="talk-button"][data-held] { background: var(--_stop); }
 [part~="retry-button"] {
   min-height: 2.5rem; border-radius: 1.25rem; background: transparent; color: inherit; box-shadow: inset 0 0 0 2px;
 }

@@ -44,6 +44,11 @@ export class Face {
     );
   }
 
+  /** Leave no trace on what is heard, until the next step. */
+  letGo(): void {
+    this.#lipSync.letGo();
+  }
+
   /**
    * Give the pose for the next frame.
    *

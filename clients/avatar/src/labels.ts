@@ -20,6 +20,8 @@ export interface Labels {
   /** Where the browser waits for a gesture before it plays. */
   blocked: string;
   muted: string;
+  /** Where not the page but the system mutes the microphone: a phone call, a switch on the device. */
+  silenced: string;
   /** What is shown of each state; nothing for `problem`, which has its own sentence. */
   states: Readonly<Record<Exclude<AvatarState, "problem">, string>>;
 }
@@ -41,6 +43,7 @@ export const ENGLISH: Labels = {
   controls: "Conversation",
   blocked: "Click or press a key to hear the voice",
   muted: "Microphone muted",
+  silenced: "Microphone muted by your device",
   states: {
     off: "Ready when you are",
     connecting: "Connecting…",

@@ -75,16 +75,24 @@ export class LipSync {
     return this.#mouth;
   }
 
+  /** Leave no trace on what is listened to, until the next step. */
+  letGo(): void {
+    this.#tap(null);
+  }
+
   /** What goes to the speakers now; a client has another output after each time that it was closed. */
   #listen(client: Heard | null): Float32Array {
-    const output = client?.output ?? null;
-    if (output !== this.#output) {
-      this.#output = output;
-      this.#analyser = output && new AnalyserNode(output.context, { fftSize: WINDOW });
-      if (this.#analyser !== null) output?.connect(this.#analyser);
-    }
+    this.#tap(client?.output ?? null);
     if (this.#analyser === null) this.#samples.fill(0);
     else this.#analyser.getFloatTimeDomainData(this.#samples);
     return this.#samples;
+  }
+
+  #tap(output: GainNode | null): void {
+    if (output === this.#output) return;
+    if (this.#analyser !== null) this.#output?.disconnect(this.#analyser);
+    this.#output = output;
+    this.#analyser = output && new AnalyserNode(output.context, { fftSize: WINDOW });
+    if (this.#analyser !== null) output?.connect(this.#analyser);
   }
 }

@@ -9,6 +9,7 @@ export interface Wishes {
   agent: string | null;
   voice: string | null;
   language: string | null;
+  volume: number;
   pushToTalk: boolean;
   settings: Settings;
   session: Session | null;
@@ -30,10 +31,11 @@ export function settingsOf({ agent, voice, language, settings }: Wishes): Settin
 
 /** Options of a new client. */
 export function clientOptions(wishes: Wishes): VoiceClientOptions {
-  const { src, token, session, workletUrl, pushToTalk } = wishes;
+  const { src, token, session, workletUrl, pushToTalk, volume } = wishes;
   return {
     settings: settingsOf(wishes),
     pushToTalk,
+    volume,
     session,
     ...(src ? { url: src } : {}),
     ...(token ? { token } : {}),

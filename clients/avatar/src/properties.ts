@@ -62,8 +62,8 @@ export abstract class WishingElement extends AttributedElement {
 
   /** All that a client is made of. */
   protected get wishes(): Wishes {
-    const { src, token, agent, voice, language, pushToTalk, settings, workletUrl, session } = this;
-    return { src, token, agent, voice, language, pushToTalk, settings, workletUrl, session };
+    const { src, token, agent, voice, language, volume, pushToTalk, settings, workletUrl, session } = this;
+    return { src, token, agent, voice, language, volume, pushToTalk, settings, workletUrl, session };
   }
 
   /** Something else is wished than before. */

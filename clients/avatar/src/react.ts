@@ -20,6 +20,8 @@ type Handler<K extends keyof VoiceAvatarEventMap> = (detail: VoiceAvatarEventMap
 
 /** What a page may ask of the element; all under the names of its properties. */
 export interface AvatarProps extends Partial<Own>, Partial<Texts>, Partial<Switches> {
+  /** 0 to 1. */
+  volume?: number;
   labels?: LabelChanges;
   renderer?: Renderer;
   /** Events; each gets the `detail`. */
@@ -36,7 +38,7 @@ export type VoiceAvatarProps = AvatarProps & Omit<HTMLAttributes<HTMLElement>, k
 
 const PROPERTIES = [
   ...(["token", "settings", "microphoneOptions", "workletUrl", "client", "session", "labels", "renderer"] as const),
-  ...(["src", "agent", "voice", "language", "theme"] as const),
+  ...(["src", "agent", "voice", "language", "theme", "volume"] as const),
   ...(["pushToTalk", "captions", "muted", "noMicrophone", "faceOnly", "autostart"] as const),
 ];
 const EVENTS = {
@@ -53,7 +55,7 @@ const EVENTS = {
 const UNSET = {
   ...{ token: undefined, settings: {}, microphoneOptions: {}, workletUrl: undefined, client: null, session: null },
   ...{ labels: {}, renderer: null },
-  ...{ src: null, agent: null, voice: null, language: null, theme: null },
+  ...{ src: null, agent: null, voice: null, language: null, theme: null, volume: null },
   ...{ pushToTalk: false, captions: false, muted: false, noMicrophone: false, faceOnly: false, autostart: false },
 };
 

@@ -6,7 +6,7 @@ const KEYS = new Set([" ", "Enter"]);
 
 /** Tells when it is held. */
 export class TalkButton {
-  readonly element = html("button", { part: "button talk-button", type: "button", "aria-pressed": "false" });
+  readonly element = html("button", { part: "button talk-button", type: "button" });
   readonly #text = html("span");
   readonly #talk: (on: boolean) => void;
   #texts: [idle: string, held: string] = ["", ""];
@@ -18,7 +18,8 @@ export class TalkButton {
     this.#talk = talk;
     this.element.append(icon("microphone"), this.#text);
     this.element.addEventListener("pointerdown", this.#onPointer);
-    for (const type of ["pointerup", "pointercancel"]) this.element.addEventListener(type, () => this.#hold(false));
+    this.element.addEventListener("pointerup", () => this.#hold(false));
+    this.element.addEventListener("pointercancel", this.#onCancel);
     this.element.addEventListener("blur", () => this.#hold(false));
     this.element.addEventListener("keydown", this.#onKey);
     this.element.addEventListener("keyup", this.#onKey);
@@ -37,6 +38,11 @@ export class TalkButton {
     this.#isPointer = true;
     this.element.setPointerCapture(event.pointerId); // it is let go wherever the finger has slid to
     this.#hold(true);
+  };
+
+  readonly #onCancel = (): void => {
+    this.#isPointer = false; // no click follows
+    this.#hold(false);
   };
 
   readonly #onKey = (event: KeyboardEvent): void => {
@@ -60,6 +66,6 @@ export class TalkButton {
 
   #show(): void {
     this.#text.textContent = this.#texts[this.#isHeld ? 1 : 0];
-    this.element.setAttribute("aria-pressed", String(this.#isHeld));
+    this.element.toggleAttribute("data-held", this.#isHeld); // for looks; its name says it
   }
 }

@@ -23,6 +23,8 @@ export interface ViewState {
   isOn: boolean;
   muted: boolean;
   hasMicrophone: boolean;
+  /** The system mutes it. */
+  isSilenced: boolean;
   pushToTalk: boolean;
   /** The browser waits for a gesture before it plays. */
   isBlocked: boolean;
@@ -35,7 +37,7 @@ export interface ViewState {
 
 /** The element's shadow tree. */
 export class View {
-  readonly stage = html("div", { part: "stage", role: "img" });
+  readonly stage = html("div", { part: "stage", role: "img", tabindex: "-1" }); // where the focus goes from what goes
   readonly #stable = html("span", { part: "stable" });
   readonly #tentative = html("span", { part: "tentative" });
   readonly #heard = html("span", { part: "heard" });
@@ -60,9 +62,11 @@ export class View {
   readonly #mute = html("button", { part: "button mute-button", type: "button" });
   readonly #talk: TalkButton;
   readonly #controls: HTMLElement;
+  readonly #root: ShadowRoot;
   #isOn: boolean | null = null;
 
   constructor(root: ShadowRoot, actions: ViewActions) {
+    this.#root = root;
     root.adoptedStyleSheets = [elementStyles(), faceStyles()];
     this.#talk = new TalkButton((on) => actions.talk(on));
     this.#controls = html("div", { part: "controls", role: "group" }, this.#talk.element, this.#mute, this.#toggle);
@@ -123,13 +127,16 @@ export class View {
   }
 
   #showProblem({ problem, canRetry, labels }: ViewState): void {
-    this.#retry.textContent = labels.retry;
+    const hadFocus = this.#root.activeElement === this.#retry;
+    setText(this.#retry, labels.retry);
     this.#retry.hidden = !canRetry;
-    if (problem === this.#problemText.textContent) return;
-    this.#problemText.textContent = problem;
     // What is put into an alert is told; what only becomes visible is not, in some browsers.
-    if (problem === "") this.#problem.replaceChildren();
-    else if (!this.#problem.hasChildNodes()) this.#problem.append(this.#problemText, this.#retry);
+    if (setText(this.#problemText, problem)) {
+      if (problem === "") this.#problem.replaceChildren();
+      else if (!this.#problem.hasChildNodes()) this.#problem.append(this.#problemText, this.#retry);
+    }
+    // Not to another button, which a key that is held would press.
+    if (hadFocus && (!canRetry || problem === "")) this.stage.focus({ preventScroll: true });
   }
 
   #showButtons({ isOn, muted, hasMicrophone, pushToTalk, problem, labels }: ViewState): void {
@@ -154,10 +161,11 @@ export class View {
   }
 }
 
-function statusOf({ state, isBlocked, muted, hasMicrophone, labels }: ViewState): string {
+function statusOf({ state, isBlocked, muted, hasMicrophone, isSilenced, labels }: ViewState): string {
   if (state === "problem") return "";
   if (isBlocked && state !== "off" && state !== "connecting") return labels.blocked;
   if (muted && hasMicrophone && state === "listening") return labels.muted;
+  if (isSilenced && state === "listening") return labels.silenced;
   return labels.states[state];
 }
 

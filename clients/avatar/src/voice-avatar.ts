@@ -130,15 +130,23 @@ export class VoiceAvatarElement extends WishingElement {
     this.#update();
   }
 
-  /** Say this text as it is. Connects, without a microphone, where there is no connection. */
+  /**
+   * Say this text as it is. Connects, without a microphone, where there is no connection.
+   *
+   * @throws {VoiceError} see `VoiceClient.connect`.
+   */
   async say(text: string): Promise<void> {
-    if (!this.#conversation.isOn) await this.#start(null);
+    await this.#reach();
     this.client?.say(text);
   }
 
-  /** Send a user's turn, typed. Connects, without a microphone, where there is no connection. */
+  /**
+   * Send a user's turn, typed. Connects, without a microphone, where there is no connection.
+   *
+   * @throws {VoiceError} see `VoiceClient.connect`.
+   */
   async sendText(text: string): Promise<void> {
-    if (!this.#conversation.isOn) await this.#start(null);
+    await this.#reach();
     this.client?.sendText(text);
   }
 
@@ -169,6 +177,7 @@ export class VoiceAvatarElement extends WishingElement {
 
   disconnectedCallback(): void {
     this.#stage.close();
+    this.#face.letGo();
     queueMicrotask(() => {
       if (this.isConnected) return; // it was only moved
       this.#isNew = true;
@@ -181,6 +190,7 @@ export class VoiceAvatarElement extends WishingElement {
     if (ASKED.has(name)) this.wishesChanged();
     if (name === "push-to-talk") this.#own?.setPushToTalk(this.pushToTalk);
     if (name === "push-to-talk" || name === "muted") this.#applyMute();
+    if (name === "volume" && this.#own !== null) this.#own.volume = this.volume;
     if (name === "autostart") this.#autostart();
     this.#update();
   }
@@ -212,6 +222,10 @@ export class VoiceAvatarElement extends WishingElement {
     }
     this.session = null; // it serves once
     await this.#conversation.start(microphone);
+  }
+
+  async #reach(): Promise<void> {
+    if (!(await this.#conversation.settled())) await this.#start(null);
   }
 
   #autostart(): void {
@@ -274,16 +288,17 @@ export class VoiceAvatarElement extends WishingElement {
   }
 
   #update(): void {
-    const { state, isOn, problem, lacksMicrophone, client } = this.#conversation;
+    const { state, isOn, problem, lacksPart, client } = this.#conversation;
     this.#view.update({
       state,
       isOn,
       muted: this.muted,
       hasMicrophone: client !== null && client.microphone.state === "on",
+      isSilenced: client?.microphone.silenced ?? false,
       pushToTalk: this.pushToTalk,
       isBlocked: client?.speakerState === "blocked",
       problem: problem?.message ?? "",
-      canRetry: lacksMicrophone,
+      canRetry: lacksPart,
       labels: this.#labels,
     });
     if (!this.captions) this.#view.caption(null, null);

@@ -79,12 +79,34 @@ describe("a start", () => {
     const { client, conversation } = make();
     client.microphoneError = new VoiceError("microphone_denied");
     await expect(conversation.start({})).rejects.toThrow("not allowed");
-    expect(conversation).toMatchObject({ state: "problem", isOn: true, lacksMicrophone: true });
+    expect(conversation).toMatchObject({ state: "problem", isOn: true, lacksPart: true });
     client.turnTo("speaking"); // it can still speak, and what is wrong still is
     expect(conversation.problem?.code).toBe("microphone_denied");
     client.microphoneError = null;
     await conversation.start({});
     expect(conversation).toMatchObject({ state: "speaking", problem: null });
+  });
+
+  test("with a microphone whose worklet is not found says so until it is there", async () => {
+    const { client, conversation, errors } = make();
+    client.microphoneError = new VoiceError("audio", "404");
+    await expect(conversation.start({})).rejects.toMatchObject({ code: "audio" });
+    for (const phase of ["thinking", "speaking", "listening"] as const) client.turnTo(phase); // a greeting
+    expect(conversation).toMatchObject({ state: "problem", lacksPart: true, problem: { code: "audio" } });
+    expect(errors).toEqual(["audio"]);
+    client.microphoneError = null;
+    await conversation.start({});
+    expect(conversation).toMatchObject({ state: "listening", lacksPart: false });
+    expect(client.calls).not.toContainEqual(["startSpeaker"]);
+  });
+
+  test("of a client that is taken away meanwhile leaves it alone", async () => {
+    const { client, conversation } = make();
+    const starting = conversation.start({});
+    conversation.use(null, () => undefined);
+    await starting;
+    expect(client.calls).not.toContainEqual(["startMicrophone", {}]);
+    expect(conversation).toMatchObject({ state: "off", isOn: false });
   });
 
   test("that is stopped ends quietly, however it would have ended", async () => {
@@ -119,12 +141,61 @@ describe("a start", () => {
   });
 });
 
+describe("sound that cannot be had", () => {
+  /** A conversation that was told so while it connected. */
+  async function silent() {
+    const made = make();
+    let open = (): void => undefined;
+    made.client.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const starting = made.conversation.start(null);
+    await Promise.resolve();
+    await Promise.resolve();
+    made.client.tell("error", new VoiceError("audio", "404"));
+    open();
+    await starting;
+    return made;
+  }
+
+  test("is told until it is there, whatever goes on", async () => {
+    const { client, conversation } = await silent();
+    for (const phase of ["thinking", "speaking", "listening"] as const) client.turnTo(phase);
+    client.tell("configured", { settings: {} });
+    expect(conversation).toMatchObject({ state: "problem", lacksPart: true, problem: { code: "audio" } });
+    client.tell("speaker", { state: "off" });
+    expect(conversation.state).toBe("problem");
+    client.tell("speaker", { state: "blocked" }); // until a click
+    expect(conversation).toMatchObject({ state: "listening", lacksPart: false });
+  });
+
+  test("is tried again with the rest, and is no reason to go without a microphone", async () => {
+    const { client, conversation, errors } = await silent();
+    client.speakerError = new VoiceError("audio", "404");
+    await conversation.start({});
+    expect(client.calls.slice(1)).toEqual([["connect"], ["startSpeaker"], ["startMicrophone", {}]]);
+    expect(conversation).toMatchObject({ state: "problem", lacksPart: true });
+    expect(errors).toEqual(["audio", "audio"]);
+    client.speakerError = null;
+    await conversation.start({});
+    expect(conversation).toMatchObject({ state: "listening", problem: null });
+  });
+
+  test("what went wrong last is what is told", async () => {
+    const { client, conversation } = await silent();
+    client.tell("error", new VoiceError("engine_failed"));
+    expect(conversation).toMatchObject({ lacksPart: true, problem: { code: "engine_failed" } });
+    client.turnTo("thinking");
+    expect(conversation.problem?.code).toBe("audio");
+  });
+});
+
 describe("what goes wrong on the way", () => {
   test("is past when the conversation goes on", async () => {
     const { client, conversation } = make();
     await conversation.start(null);
     client.tell("error", new VoiceError("engine_failed"));
-    expect(conversation).toMatchObject({ state: "problem", lacksMicrophone: false });
+    expect(conversation).toMatchObject({ state: "problem", lacksPart: false });
     client.turnTo("thinking"); // of what was typed
     expect(conversation.state).toBe("thinking");
   });
@@ -172,6 +243,31 @@ describe("what goes wrong on the way", () => {
     client.enter("idle");
     client.tell("error", new VoiceError("superseded", "", { fatal: true }));
     expect(conversation).toMatchObject({ state: "problem", isOn: false });
+  });
+});
+
+describe("what is under way", () => {
+  test("is waited for: a stop, and the start after it", async () => {
+    const { client, conversation } = make();
+    expect(await conversation.settled()).toBe(false);
+    await conversation.start(null);
+    expect(await conversation.settled()).toBe(true);
+    void conversation.stop();
+    const ended = conversation.settled();
+    expect(await ended).toBe(false);
+    void conversation.stop();
+    const settled = conversation.settled(); // before it is started
+    void conversation.start(null);
+    expect(await settled).toBe(true);
+    expect(client.state).toBe("connected");
+  });
+
+  test("and comes to nothing is told", async () => {
+    const { client, conversation } = make();
+    client.connectError = new VoiceError("unreachable");
+    const starting = conversation.start(null);
+    await expect(conversation.settled()).rejects.toMatchObject({ code: "unreachable" });
+    await expect(starting).rejects.toMatchObject({ code: "unreachable" });
   });
 });
 

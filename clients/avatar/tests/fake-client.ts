@@ -8,17 +8,22 @@ export class FakeClient extends EventTarget {
   phase: VoiceClient["phase"] = "off";
   playing = 0;
   played: number | null = null;
-  output = null;
+  output: GainNode | null = null;
   speakerState: VoiceClient["speakerState"] = "on";
   session = null;
   settings: VoiceClient["settings"] = {};
-  microphone: VoiceClient["microphone"] = { state: "off", muted: false, label: "", deviceId: undefined };
+  microphone: VoiceClient["microphone"] = {
+    ...{ state: "off", muted: false, silenced: false, label: "", deviceId: undefined },
+  };
   calls: unknown[][] = [];
-  /** What the next `connect` or `startMicrophone` fails with. */
+  /** What the next `connect`, `startMicrophone` or `startSpeaker` fails with. */
   connectError: Error | null = null;
   microphoneError: Error | null = null;
+  speakerError: Error | null = null;
   /** What `connect` waits for. */
   gate: Promise<void> = Promise.resolve();
+  /** What `disconnect` waits for; until then it looks connected. */
+  farewell: Promise<void> | null = null;
 
   /** The same, for those who want the real one. */
   get real(): VoiceClient {
@@ -57,6 +62,7 @@ export class FakeClient extends EventTarget {
   async disconnect(): Promise<void> {
     this.calls.push(["disconnect"]);
     this.hear("off");
+    if (this.farewell !== null) await this.farewell;
     this.enter("idle");
   }
 
@@ -64,6 +70,12 @@ export class FakeClient extends EventTarget {
     this.calls.push(["startMicrophone", options]);
     if (this.microphoneError !== null) throw this.microphoneError;
     this.hear("on");
+  }
+
+  async startSpeaker(): Promise<void> {
+    this.calls.push(["startSpeaker"]);
+    if (this.speakerError !== null) throw this.speakerError;
+    this.tell("speaker", { state: "on" });
   }
 
   hear(state: VoiceClient["microphone"]["state"]): void {

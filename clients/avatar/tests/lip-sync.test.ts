@@ -21,7 +21,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const output = { context: {}, connect: vi.fn() } as unknown as GainNode;
+const output = { context: {}, connect: vi.fn(), disconnect: vi.fn() } as unknown as GainNode;
 const heard = (playing: number, playedMs: number | null) => ({ playing, playedMs: () => playedMs, output });
 
 const AA = [{ viseme: "aa", start_ms: 0, end_ms: 400 }];
@@ -98,15 +98,25 @@ test("only the latest replies are kept", () => {
   expect(sync.step(heard(1, 100), 1000).aa).toBeLessThan(0.1);
 });
 
-test("each output is tapped once", () => {
+test("each output is tapped once, and let go for another, for none, and when it is said", () => {
   const sync = new LipSync();
-  const [one, other] = [vi.fn(), vi.fn()];
-  const client = (connect: typeof one) => ({
-    ...heard(0, null),
-    output: { context: {}, connect } as unknown as GainNode,
-  });
-  const first = client(one);
-  for (let n = 0; n < 3; n++) sync.step(first, 16);
-  sync.step(client(other), 16);
-  expect([one.mock.calls.length, other.mock.calls.length]).toEqual([1, 1]);
+  const made = () => ({ context: {}, connect: vi.fn(), disconnect: vi.fn() });
+  const [one, other] = [made(), made()];
+  const client = (output: typeof one) => ({ ...heard(0, null), output: output as unknown as GainNode });
+  const step = (client: Parameters<LipSync["step"]>[0]) => sync.step(client, 16);
+  const counts = () => [one, other].map((each) => [each.connect.mock.calls.length, each.disconnect.mock.calls.length]);
+  for (let n = 0; n < 3; n++) step(client(one));
+  step(client(other));
+  expect(counts()).toEqual([
+    [1, 1],
+    [1, 0],
+  ]);
+  expect(one.disconnect.mock.calls).toEqual(one.connect.mock.calls); // that analyser, and nothing of the page's own
+  step(null);
+  step(client(other));
+  sync.letGo();
+  sync.letGo();
+  expect(counts()[1]).toEqual([2, 2]);
+  step(client(other));
+  expect(counts()[1]).toEqual([3, 2]);
 });

@@ -3,13 +3,14 @@ import { clientOptions, settingsOf, type Wishes } from "../src/options.js";
 
 const NOTHING: Wishes = {
   ...{ src: null, token: undefined, agent: null, voice: null, language: null },
-  ...{ pushToTalk: false, settings: {}, session: null, workletUrl: undefined },
+  ...{ volume: 1, pushToTalk: false, settings: {}, session: null, workletUrl: undefined },
 };
 
 test("nothing is asked for but what a face needs", () => {
   expect(clientOptions(NOTHING)).toEqual({
     settings: { words: true, visemes: true },
     pushToTalk: false,
+    volume: 1,
     session: null,
   });
 });
@@ -27,6 +28,13 @@ test("a setting that is undefined is none", () => {
 test("the address, the token and the rest are passed on", () => {
   const token = () => "t";
   const workletUrl = () => "/w.js";
-  const options = clientOptions({ ...NOTHING, src: "https://v.example", token, workletUrl, pushToTalk: true });
-  expect(options).toMatchObject({ url: "https://v.example", token, workletUrl, pushToTalk: true });
+  const options = clientOptions({
+    ...NOTHING,
+    src: "https://v.example",
+    token,
+    workletUrl,
+    pushToTalk: true,
+    volume: 0.5,
+  });
+  expect(options).toMatchObject({ url: "https://v.example", token, workletUrl, pushToTalk: true, volume: 0.5 });
 });

@@ -20,7 +20,8 @@ const press = (type: string, key: string, repeat = false) =>
 test("is held with a pointer", () => {
   button.dispatchEvent(new PointerEvent("pointerdown", { button: 0 }));
   expect(button.textContent).toBe("Let go");
-  expect(button.getAttribute("aria-pressed")).toBe("true");
+  expect(button.hasAttribute("data-held")).toBe(true);
+  expect(button.hasAttribute("aria-pressed")).toBe(false); // beside a name that changes it would say it twice
   button.dispatchEvent(new PointerEvent("pointerup"));
   button.click(); // browsers follow up with one
   expect(talk).toEqual([true, false]);
@@ -45,6 +46,13 @@ test.each(["pointercancel", "blur"])("is let go by %s", (type) => {
   button.dispatchEvent(new PointerEvent("pointerdown", { button: 0 }));
   button.dispatchEvent(new Event(type));
   expect(talk).toEqual([true, false]);
+});
+
+test("a pointer that the browser takes away swallows no click after it", () => {
+  button.dispatchEvent(new PointerEvent("pointerdown", { button: 0 }));
+  button.dispatchEvent(new PointerEvent("pointercancel"));
+  button.click(); // of a switch
+  expect(talk).toEqual([true, false, true]);
 });
 
 test("is a switch for those who can only click", () => {

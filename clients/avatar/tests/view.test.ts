@@ -4,7 +4,7 @@ import { ENGLISH } from "../src/labels.js";
 import { View, type ViewState } from "../src/view.js";
 
 const CALM: ViewState = {
-  ...{ state: "listening", isOn: true, muted: false, hasMicrophone: true, pushToTalk: false },
+  ...{ state: "listening", isOn: true, muted: false, hasMicrophone: true, isSilenced: false, pushToTalk: false },
   ...{ isBlocked: false, problem: "", canRetry: false, labels: ENGLISH },
 };
 const HOSTILE = '<img src=x onerror="alert(1)">';
@@ -74,6 +74,8 @@ describe("what is told", () => {
   test.each<[Partial<ViewState>, string]>([
     [{ muted: true }, "Microphone muted"],
     [{ muted: true, state: "speaking" }, "Speaking"],
+    [{ isSilenced: true }, "Microphone muted by your device"],
+    [{ isSilenced: true, state: "speaking" }, "Speaking"],
     [{ isBlocked: true, state: "speaking" }, "Click or press a key to hear the voice"],
     [{ isBlocked: true, state: "off" }, "Ready when you are"],
     [{ state: "problem", problem: "Oh." }, ""],
@@ -105,6 +107,21 @@ describe("what is told", () => {
     view.update({ ...CALM, problem: "Once more." });
     expect(alert.textContent).toContain("Once more.");
     expect(part("retry-button").hidden).toBe(true);
+  });
+
+  test.each<[string, Partial<ViewState>]>([
+    ["the problem", { problem: "", canRetry: false }],
+    ["the way out", { problem: "The server could not answer this time.", canRetry: false }],
+  ])("the focus is not lost with %s, and goes where a key that is held does nothing", (_, next) => {
+    view.update({ ...CALM, state: "problem", problem: "No microphone was found.", canRetry: true });
+    part("retry-button").focus();
+    view.update({ ...CALM, state: "problem", problem: "It was unplugged.", canRetry: true });
+    expect(root.activeElement).toBe(part("retry-button"));
+    view.update({ ...CALM, ...next });
+    expect(root.activeElement).toBe(part("stage"));
+    part("stop-button").focus();
+    view.update(CALM);
+    expect(root.activeElement).toBe(part("stop-button"));
   });
 
   test("where nothing is on, the button that starts is the way out", () => {

@@ -80,6 +80,26 @@ describe("attributes and properties", () => {
     expect(avatar.hasAttribute(attribute)).toBe(true);
   });
 
+  test.each([
+    ["0", 0],
+    ["0.5", 0.5],
+    ["2", 1],
+    ["-1", 0],
+    ["loud", 1],
+    ["", 1],
+  ])("a volume of %j is %d", (text, volume) => {
+    expect(element(`volume="${text}"`).volume).toBe(volume);
+  });
+
+  test("a volume is the attribute", () => {
+    const avatar = element();
+    expect(avatar.volume).toBe(1);
+    avatar.volume = 0.5;
+    expect(avatar.getAttribute("volume")).toBe("0.5");
+    avatar.volume = undefined;
+    expect(avatar.hasAttribute("volume")).toBe(false);
+  });
+
   test("a token that is a function does not show in the page, and goes before the attribute", () => {
     const avatar = element('token="shown"');
     expect(avatar.token).toBe("shown");
@@ -217,6 +237,16 @@ describe("a client of its own", () => {
     expect(avatar.client?.muted).toBe(true);
   });
 
+  test("is as loud as is wished, from the start and from then on", async () => {
+    const { avatar } = started('volume="0.5"');
+    await avatar.start();
+    expect(avatar.client?.volume).toBe(0.5);
+    avatar.volume = 0.25;
+    expect(avatar.client?.volume).toBe(0.25);
+    avatar.volume = null;
+    expect(avatar.client?.volume).toBe(1);
+  });
+
   test("is let go of when it stops, and another one follows", async () => {
     const { avatar } = started("");
     vi.spyOn(VoiceClient.prototype, "disconnect").mockResolvedValue();
@@ -313,6 +343,53 @@ describe("a conversation", () => {
     expect(client.calls.at(-1)).toEqual(["startMicrophone", {}]);
   });
 
+  test.each([false, true])(
+    "to say something while it stops connects again; it is started again: %s",
+    async (starts) => {
+      const { avatar, client } = scripted();
+      await avatar.start();
+      client.calls = [];
+      let leave = (): void => undefined;
+      client.farewell = new Promise((resolve) => {
+        leave = resolve;
+      });
+      void avatar.stop();
+      const saying = avatar.say("Again.");
+      if (starts) void avatar.start();
+      await Promise.resolve();
+      expect(client.calls).toEqual([["disconnect"]]); // which would swallow it
+      leave();
+      await saying;
+      expect(client.state).toBe("connected");
+      expect(client.calls.filter(([name]) => name === "say")).toEqual([["say", "Again."]]);
+      expect(client.calls.some(([name]) => name === "startMicrophone")).toBe(starts);
+    },
+  );
+
+  test("without sound says so, and can be tried again", async () => {
+    const { avatar, client } = scripted();
+    await avatar.start();
+    client.tell("error", new VoiceError("audio"));
+    client.turnTo("speaking");
+    client.turnTo("listening");
+    expect(avatar.state).toBe("problem");
+    part(avatar, "retry-button").click();
+    await vi.waitFor(() => expect(client.calls).toContainEqual(["startSpeaker"]));
+    expect(avatar.state).toBe("listening");
+  });
+
+  test("with a microphone that the system mutes says so, and keeps its buttons", async () => {
+    const { avatar, client } = scripted();
+    await avatar.start();
+    client.microphone = { ...client.microphone, silenced: true };
+    client.hear("on");
+    expect(part(avatar, "status").textContent).toBe("Microphone muted by your device");
+    expect(part(avatar, "mute-button").hidden).toBe(false);
+    client.microphone = { ...client.microphone, silenced: false };
+    client.hear("on");
+    expect(part(avatar, "status").textContent).toBe("Listening");
+  });
+
   test("a client of the page's own is used as it is, and kept", async () => {
     const { avatar, client } = scripted("push-to-talk muted");
     avatar.agent = "other";
@@ -353,6 +430,24 @@ describe("on the page", () => {
     avatar.remove();
     await vi.waitFor(() => expect(disconnect).toHaveBeenCalled());
     await vi.waitFor(() => expect(avatar.client).toBeNull());
+  });
+
+  test("it leaves nothing on the page's own client when it leaves, and takes it up when it comes again", () => {
+    vi.stubGlobal(
+      "AnalyserNode",
+      class {
+        getFloatTimeDomainData(): void {}
+      },
+    );
+    const { avatar, client } = scripted();
+    const output = { context: {}, connect: vi.fn(), disconnect: vi.fn() };
+    client.output = output as unknown as GainNode;
+    frame();
+    avatar.remove();
+    expect(output.disconnect.mock.calls).toEqual(output.connect.mock.calls);
+    document.body.append(avatar);
+    frame();
+    expect(output.connect).toHaveBeenCalledTimes(2);
   });
 
   test("it starts by itself when it comes, and not when it is moved after it was ended", async () => {

@@ -29,7 +29,7 @@ type OpenMicrophone = (
   options: MicrophoneOptions,
   hooks: MicrophoneHooks,
   workletUrl: WorkletUrl,
-) => Promise<Pick<Microphone, "label" | "deviceId" | "muted" | "flush" | "close">>;
+) => Promise<Pick<Microphone, "label" | "deviceId" | "silenced" | "muted" | "flush" | "close">>;
 
 const SAMPLES_PER_LEVEL = 960; // 60 ms
 const MUTED_SAMPLES = 16_000;
@@ -63,6 +63,11 @@ export class Capture {
 
   get deviceId(): string | undefined {
     return this.#microphone?.deviceId;
+  }
+
+  /** Whether the system mutes it, which the page cannot undo. */
+  get silenced(): boolean {
+    return this.#microphone?.silenced ?? false;
   }
 
   get muted(): boolean {
@@ -112,6 +117,7 @@ export class Capture {
     const generation = this.#generation;
     const hooks = {
       heard: (frame: Int16Array, atMs: number) => this.#heard(frame, atMs),
+      silenced: () => this.#silenced(),
       lost: () => this.#lost(),
     };
     const microphone = await this.#openMicrophone(options, hooks, this.#workletUrl);
@@ -133,11 +139,19 @@ export class Capture {
   #change(state: MicrophoneState): void {
     if (state === this.state) return;
     this.state = state;
-    if (this.#wasHeard && (state === "off" || state === "lost")) {
-      this.#wasHeard = false;
-      this.#hooks.silenced();
-    }
+    if (state === "off" || state === "lost") this.#fallSilent();
     this.#hooks.changed();
+  }
+
+  #silenced(): void {
+    if (this.silenced) this.#fallSilent();
+    this.#hooks.changed();
+  }
+
+  #fallSilent(): void {
+    if (!this.#wasHeard) return;
+    this.#wasHeard = false;
+    this.#hooks.silenced();
   }
 
   #lost(): void {

@@ -41,7 +41,14 @@ export interface VoiceClientEventMap extends WireEvents {
   error: CustomEvent<VoiceError>;
   state: CustomEvent<{ state: ClientState; previous: ClientState }>;
   phase: CustomEvent<{ phase: Phase; previous: Phase }>;
-  microphone: CustomEvent<{ state: MicrophoneState; muted: boolean; label: string; deviceId: string | undefined }>;
+  /** `muted` by the page; `silenced` by the system, as for a phone call: it is heard again when that lets it. */
+  microphone: CustomEvent<{
+    state: MicrophoneState;
+    muted: boolean;
+    silenced: boolean;
+    label: string;
+    deviceId: string | undefined;
+  }>;
   /** Every 60 ms while the microphone is on. */
   level: CustomEvent<Level>;
   /** `blocked`: sound begins with the next click or key, as browsers want it. */

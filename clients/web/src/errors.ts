@@ -27,6 +27,8 @@ export type ErrorCode =
   | "microphone_lost"
   /** The browser has no AudioWorklet, or it could not be loaded. */
   | "audio"
+  /** It is gone, or the page may not use it. */
+  | "speaker_unavailable"
   | ServerCode;
 
 type ServerCode = keyof typeof SERVER_SENTENCES | (string & {});
@@ -49,6 +51,8 @@ const OWN_SENTENCES = {
     "The microphone cannot be used, perhaps because another program holds it. Close that, then try again.",
   microphone_lost: "The microphone was disconnected. Plug it in again or choose another.",
   audio: "This browser could not start its audio. Update it, or use a current Chrome, Edge, Firefox or Safari.",
+  speaker_unavailable:
+    "That speaker cannot be used. Choose another; until then, sound comes from where it came before.",
 };
 
 const SERVER_SENTENCES = {
@@ -92,7 +96,7 @@ export class VoiceError extends Error {
     detail = "",
     options: { cause?: unknown; retryAfterMs?: number | null; refused?: Changes | null; fatal?: boolean } = {},
   ) {
-    super(SENTENCES[code] ?? (detail || code), { cause: options.cause });
+    super((Object.hasOwn(SENTENCES, code) && SENTENCES[code]) || detail || code, { cause: options.cause });
     this.code = code;
     this.detail = detail;
     this.retryAfterMs = options.retryAfterMs ?? null;

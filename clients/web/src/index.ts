@@ -5,11 +5,15 @@
  * const client = new VoiceClient({ url: "https://voice.example.org" });
  * client.addEventListener("transcript", ({ detail }) => showUser(detail.text));
  * client.addEventListener("reply.text", ({ detail }) => showAgent(detail.delta));
- * client.addEventListener("error", ({ detail }) => showProblem(detail.message));
+ * client.addEventListener("error", ({ detail }) => showProblem(detail)); // on the way
  *
  * button.onclick = async () => {
- *   await client.connect();
- *   await client.startMicrophone();
+ *   try {
+ *     await client.connect();
+ *     await client.startMicrophone();
+ *   } catch (error) {
+ *     showProblem(error); // these throw; `message` is a sentence for people
+ *   }
  * };
  * ```
  *

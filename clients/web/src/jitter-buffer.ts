@@ -251,6 +251,7 @@ export class JitterBuffer {
       hadUnderrun: false,
       earliest: Number.POSITIVE_INFINITY,
     };
+    for (const each of this.#tracks) each.ended = true; // replies follow one another, whatever was told of their ends
     this.#tracks.push(track);
     return track;
   }

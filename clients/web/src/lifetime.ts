@@ -1,5 +1,6 @@
 /** Connecting, hanging up, connecting again: what was called last is what comes of it. */
 
+import { atMost } from "./at-most.js";
 import type { ClientState } from "./client-events.js";
 import type { VoiceError } from "./errors.js";
 import type { Ready, ServerEvent } from "./events.js";
@@ -33,6 +34,8 @@ export class Lifetime {
   state: ClientState = "idle";
   /** How often there was a new link. */
   count = 0;
+  /** Whether it is being hung up, and nobody wants to hear more. */
+  isLeaving = false;
   readonly #options: VoiceClientOptions;
   readonly #wishes: Wishes;
   readonly #hooks: LifetimeHooks;
@@ -57,21 +60,29 @@ export class Lifetime {
     return this.#link;
   }
 
-  /** Connect where there is no connection; see `VoiceClient`. */
+  /** Connect where there is no connection, at once where it waits to be tried again; see `VoiceClient`. */
   connect(): Promise<void> {
     if (this.#link?.isClosing) this.#link.close();
     if (this.#link === null) this.#opening = this.#open();
+    else this.#link.hurry();
     return this.#opening;
   }
 
-  /** Hang up; settles when that is done. @param finish let the server finish what was said. */
+  /**
+   * Hang up; settles when that is done.
+   *
+   * @param finish let the server finish what was said, and what waits for a connection that is made or comes back, as
+   *   long as it is tried.
+   */
   async disconnect(finish: boolean): Promise<void> {
     const { count } = this;
     const link = this.#link;
     if (link !== null) {
+      this.isLeaving ||= !finish;
       if (!finish) link.sendIfUp({ type: "cancel" });
       link.finish();
-      if (link.up) await (finish ? link.ended : atMost(FAREWELL_MS, link.ended));
+      if (finish) await link.ended;
+      else if (link.up) await atMost(FAREWELL_MS, link.ended);
       link.close();
     }
     if (count === this.count) this.#session = null;
@@ -93,6 +104,7 @@ export class Lifetime {
     };
     const link = new Link(to, this.#session, hooks, pageWorld, { ...UPKEEP, ...upkeep });
     this.#link = link;
+    this.isLeaving = false;
     this.count++;
     this.#enter("connecting");
     try {
@@ -125,10 +137,4 @@ export class Lifetime {
     this.state = state;
     this.#hooks.entered(state, previous);
   }
-}
-
-async function atMost(ms: number, promise: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([promise, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
 }

@@ -60,6 +60,7 @@ export class Link {
   #attempt = 0;
   #upSince = 0;
   #textBytes = TEXT_BYTES; // in one message
+  #hurry: () => void = () => undefined;
   #callOffPump: (() => void) | null = null;
   #callOffWake: (() => void) | null = null;
 
@@ -113,6 +114,11 @@ export class Link {
       throw givenUp().error;
     });
     await Promise.race([this.#openFirst(), gaveUp]);
+  }
+
+  /** Where it waits to try again, try now. */
+  hurry(): void {
+    this.#hurry();
   }
 
   /** End it here and now. */
@@ -254,7 +260,7 @@ export class Link {
         const pauseMs = this.#pauseMs(error);
         if (!worthwhile || !this.#upkeep.reconnect || this.#world.now() + pauseMs > giveUpAt) throw error;
         this.#hooks.trouble(error);
-        await this.#world.wait(pauseMs);
+        await this.#pause(pauseMs);
         if (this.#isOver) throw givenUp().error;
       }
     }
@@ -277,7 +283,7 @@ export class Link {
       if (this.#isOver) return;
       if (first) this.#hooks.down();
       if (!first || closing.error.code !== "closed") this.#hooks.trouble(closing.error);
-      await this.#world.wait(pauseMs);
+      await this.#pause(pauseMs);
       if (this.#isOver) return;
       try {
         return await this.#open();
@@ -296,6 +302,13 @@ export class Link {
       if (this.conversation === "") this.#wishes.anew(); // no other has begun with what is wanted
     }
     return closing;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#hurry = resolve;
+      void this.#world.wait(ms).then(resolve);
+    });
   }
 
   #pauseMs(error: VoiceError): number {

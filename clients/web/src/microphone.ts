@@ -1,5 +1,6 @@
 /** Capture: a microphone of any rate -> frames of 16 kHz int16. */
 
+import { atMost } from "./at-most.js";
 import { context, keepAwake, loadWorklet, type WorkletUrl } from "./audio.js";
 import { VoiceError } from "./errors.js";
 import type { CapturedFrame } from "./worklets/messages.js";
@@ -27,6 +28,8 @@ export interface MicrophoneHooks {
    * @param atMs when its first sample was heard, on the clock of `Date.now`.
    */
   heard(frame: Int16Array, atMs: number): void;
+  /** The system silences it, or lets it be heard again. */
+  silenced(): void;
   /** The device is gone. */
   lost(): void;
 }
@@ -61,6 +64,7 @@ export class Microphone {
       if (data.flushed) this.#flushes.shift()?.();
     };
     this.#track.onended = () => hooks.lost();
+    this.#track.onmute = this.#track.onunmute = () => hooks.silenced();
     this.#letSleep = keepAwake(from);
   }
 
@@ -105,6 +109,11 @@ export class Microphone {
     return this.#track.getSettings().deviceId;
   }
 
+  /** Whether the system gives silence in its place: for a phone call, or by a switch of the device. */
+  get silenced(): boolean {
+    return this.#track.muted;
+  }
+
   /** A muted microphone gives silence. */
   set muted(muted: boolean) {
     this.#track.enabled = !muted;
@@ -112,14 +121,9 @@ export class Microphone {
 
   /** Have what is gathered given now, and wait for it, but not for an audio thread that stands still. */
   async flush(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, FLUSH_MS);
-      this.#flushes.push(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-      this.#node.port.postMessage("flush");
-    });
+    const flushed = new Promise<void>((resolve) => this.#flushes.push(resolve));
+    this.#node.port.postMessage("flush");
+    await atMost(FLUSH_MS, flushed);
   }
 
   /** Let go of the device. */
@@ -127,7 +131,7 @@ export class Microphone {
     this.#letSleep();
     this.#node.port.onmessage = null;
     for (const flushed of this.#flushes.splice(0)) flushed();
-    this.#track.onended = null;
+    this.#track.onended = this.#track.onmute = this.#track.onunmute = null;
     for (const track of this.#stream.getTracks()) track.stop();
     void this.#context.close();
   }

@@ -75,7 +75,7 @@ export class Outgoing {
         return true;
       }
     }
-    if (this.#commands.length === MAX_COMMANDS) return false;
+    if (this.#commands.length >= MAX_COMMANDS && type !== "close") return false; // nothing is behind a close
     this.#commands.push({ type, message, gathered, at });
     return true;
   }

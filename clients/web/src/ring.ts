@@ -1,6 +1,8 @@
 /** What the microphone said last, kept so that a resumed connection can be told again. Pure. */
 
 const PER_MS = 16; // samples
+const LEAST_MS = 100;
+/* All audio is sent from here, and waits some 50 ms behind commands that keep to the server's rate. */
 
 /**
  * The last seconds of 16 kHz input audio and how far they have been handed to the connection.
@@ -13,9 +15,9 @@ export class MicrophoneRing {
   #cursor = 0; // position of the first sample not yet handed on
   #origin = 0; // position of the first sample that the server counts from
 
-  /** @param keepMs how much to keep; older audio is dropped. */
+  /** @param keepMs how much to keep, 100 at least; older audio is dropped. */
   constructor(keepMs = 30_000) {
-    this.#data = new Int16Array(keepMs * PER_MS);
+    this.#data = new Int16Array(Math.max(keepMs, LEAST_MS) * PER_MS);
   }
 
   /** Position of the first sample kept; a restart forgets by moving it. */

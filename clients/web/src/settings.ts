@@ -57,7 +57,7 @@ export interface Upkeep {
   pongMs: number;
   /** How long to try to come back; a resume token lives 120 s by default. */
   giveUpMs: number;
-  /** How much of the microphone's audio is kept for a resume; the server takes bursts of 30 s. */
+  /** How much of the microphone's audio is kept for a resume, 100 at least; the server takes bursts of 30 s. */
   ringMs: number;
 }
 
@@ -83,6 +83,8 @@ export interface VoiceClientOptions {
   settings?: Settings;
   /** The microphone is muted but between `startTalking` and `stopTalking`, which ends the turn. */
   pushToTalk?: boolean;
+  /** How loud replies are, 0 to 1; 1 by default. */
+  volume?: number;
   /** How the connection is kept up. */
   upkeep?: Partial<Upkeep>;
   /** Where `worklets/microphone.js` and `worklets/speaker.js` are served, if not beside this library. */

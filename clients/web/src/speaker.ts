@@ -1,7 +1,10 @@
 /** Replies -> speakers, and what of them was really played. */
 
+import { atMost } from "./at-most.js";
 import { context, keepAwake, loadWorklet, type WorkletUrl } from "./audio.js";
-import type { ServerEvent } from "./events.js";
+import { VoiceError } from "./errors.js";
+import type { AudioStart, ServerEvent } from "./events.js";
+import { Heard, type Now } from "./heard.js";
 import { outputLatencyMs } from "./output-latency.js";
 import type { Audio } from "./protocol.js";
 import type { Mark, SpeakerCommand } from "./worklets/messages.js";
@@ -9,8 +12,14 @@ import type { Mark, SpeakerCommand } from "./worklets/messages.js";
 const RATE = 24_000;
 const REPORT_MS = 150;
 /* Between two reports: with marks 40 ms apart, and 50 ms for a page that is busy, they are under 250 ms apart. */
-const REPLIES_KEPT = 16;
 const START_MS = 300;
+const STILL_MS = 10_000;
+/* An audio thread that says nothing for so long plays nothing: it is blocked, and nobody clicks. */
+const LOWEST_RATE = 8_000;
+const HIGHEST_RATE = 48_000;
+/* As `docs/protocol.md` lists them. */
+const FADE_S = 0.01;
+/* Time constant with which the volume changes, as a leap would click. */
 /** `blocked`: the browser waits for a gesture before it plays. */
 export type SpeakerState = "off" | "on" | "blocked";
 
@@ -27,11 +36,12 @@ export interface SpeakerHooks {
 export class Speaker {
   readonly #hooks: SpeakerHooks;
   readonly #workletUrl: WorkletUrl;
-  readonly #marks = new Map<number, Mark>(); // by reply
-  readonly #heard = new Map<number, number>(); // ms told so far, by reply
+  readonly #heard = new Heard();
   #deviceId = ""; // chosen, over all openings
+  #volume = 1; // too
   #context: AudioContext | null = null;
   #output: GainNode | null = null;
+  #loudness: GainNode | null = null;
   #node: AudioWorkletNode | null = null;
   #early: SpeakerCommand[] = [];
   #opening: Promise<void> | null = null;
@@ -41,15 +51,28 @@ export class Speaker {
   #sounding = 0;
   #last: Mark | null = null;
   #reportedAt = 0;
+  #waiting: (() => void)[] = []; // for a word of the audio thread
 
   constructor(hooks: SpeakerHooks, workletUrl: WorkletUrl) {
     this.#hooks = hooks;
     this.#workletUrl = workletUrl;
   }
 
-  /** What is heard, before it goes to the device: for volume and for meters. Null until it is open. */
+  /** What is heard, before the volume: for meters. Null until it is open. */
   get output(): GainNode | null {
     return this.#output;
+  }
+
+  /** From 0 to 1, over all openings. */
+  get volume(): number {
+    return this.#volume;
+  }
+
+  /** @throws {RangeError} it is not in 0 to 1. */
+  set volume(volume: number) {
+    if (!(volume >= 0 && volume <= 1)) throw new RangeError(`volume: ${volume} is not in 0 to 1`);
+    this.#volume = volume;
+    this.#loudness?.gain.setTargetAtTime(volume, this.#loudness.context.currentTime, FADE_S);
   }
 
   /** The reply that sounds; 0 for none. */
@@ -84,6 +107,7 @@ export class Speaker {
    * Choose where it is heard, now and when it is opened again.
    *
    * @param deviceId of an `audiooutput`; empty for the default. Where the browser cannot (Safari), nothing happens.
+   * @throws {VoiceError} `speaker_unavailable`; it is heard where it was. `audio`.
    */
   async useDevice(deviceId: string): Promise<void> {
     await this.open();
@@ -91,9 +115,16 @@ export class Speaker {
     this.#deviceId = deviceId;
   }
 
-  /** Take what the server says, of which only what is heard matters here. */
+  /**
+   * Take what the server says, of which only what is heard matters here.
+   *
+   * @throws {VoiceError} `protocol`: it cannot be played.
+   */
   take(event: ServerEvent | Audio): void {
     switch (event.type) {
+      case "audio.start":
+        check(event);
+        break;
       case "audio":
         this.#push(event);
         break;
@@ -110,11 +141,20 @@ export class Speaker {
     this.#tell({ type: "end", reply: null });
   }
 
+  /** Wait until all that was taken is heard; where the audio thread stands still, not for long. */
+  async heardOut(): Promise<void> {
+    if (this.#context === null) return;
+    while (!this.#heard.isAll) {
+      const word = new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (!(await atMost(STILL_MS, word))) return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, this.latencyMs)); // what is on its way to the ear
+  }
+
   /** Fall silent and forget all replies: their numbers may come anew. */
   reset(): void {
     this.#tell({ type: "reset" });
-    this.#marks.clear();
-    this.#heard.clear();
+    this.#forget();
   }
 
   /**
@@ -123,14 +163,12 @@ export class Speaker {
    * It runs on the audio clock: what the audio thread has taken, less what is still on its way to the ear.
    */
   playedMs(reply: number): number | null {
-    const mark = this.#marks.get(reply);
-    if (mark === undefined || this.#context === null) return null;
-    const sinceMs = (this.#context.currentTime - mark.at) * 1000;
-    const on = mark.sounding ? Math.min(sinceMs, mark.aheadMs) : 0;
-    const late = mark.done ? Math.min(0, sinceMs - this.latencyMs) : -this.latencyMs;
-    const heard = Math.max(this.#heard.get(reply) ?? 0, mark.positionMs + on + late);
-    this.#heard.set(reply, heard); // clocks differ by a little, but nothing is unheard again
-    return heard;
+    return this.#heard.playedMs(reply, this.#now);
+  }
+
+  /** Where in a reply that is not played out, in ms, there is more to hear; null for any other. */
+  unheardFrom(reply: number): number | null {
+    return this.#heard.unheardFrom(reply, this.#now);
   }
 
   /** From the audio thread to the ear, as far as the browser knows. */
@@ -149,10 +187,9 @@ export class Speaker {
     clearTimeout(this.#patience);
     const closing = this.#context;
     if (this.#node !== null) this.#node.port.onmessage = null;
-    this.#context = this.#output = this.#node = this.#opening = null;
+    this.#context = this.#output = this.#loudness = this.#node = this.#opening = null;
     this.#early = [];
-    this.#marks.clear();
-    this.#heard.clear();
+    this.#forget();
     const sounding = this.#sounding;
     this.#sounding = 0;
     if (sounding !== 0) this.#hooks.sounding(sounding, false);
@@ -162,11 +199,16 @@ export class Speaker {
     this.#announce();
   }
 
+  get #now(): Now {
+    return { at: this.#context?.currentTime ?? 0, latencyMs: this.latencyMs };
+  }
+
   async #open(): Promise<void> {
     const opened = contextAt(RATE);
     this.#context = opened;
     this.#output = new GainNode(opened);
-    this.#output.connect(opened.destination);
+    this.#loudness = new GainNode(opened, { gain: this.#volume });
+    this.#output.connect(this.#loudness).connect(opened.destination);
     opened.onstatechange = () => this.#announce();
     this.#letSleep = keepAwake(opened);
     try {
@@ -185,8 +227,21 @@ export class Speaker {
   }
 
   #push({ reply, pcm: bytes, sample_rate: sampleRate, start_ms: startMs }: Audio): void {
+    if (this.#opening === null) return; // nobody asked for sound
+    if (bytes.length % 2 !== 0) throw new VoiceError("protocol", "audio: half a sample");
+    this.#heard.given(reply, startMs);
     const pcm = new Int16Array(bytes.slice().buffer); // copied, as a part of a message may begin at an odd byte
     this.#tell({ type: "push", reply, pcm, sampleRate, startMs }, [pcm.buffer]);
+  }
+
+  #forget(): void {
+    this.#heard.forget();
+    this.#goOn();
+  }
+
+  /** Who waits for a word of the audio thread looks again. */
+  #goOn(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #announce(): void {
@@ -202,13 +257,8 @@ export class Speaker {
 
   #marked(mark: Mark): void {
     this.#last = mark;
-    this.#marks.delete(mark.reply);
-    this.#marks.set(mark.reply, mark); // the latest last
-    for (const reply of this.#marks.keys()) {
-      if (this.#marks.size <= REPLIES_KEPT) break;
-      this.#marks.delete(reply);
-      this.#heard.delete(reply);
-    }
+    this.#heard.marked(mark);
+    this.#goOn();
     const begins = mark.sounding && this.#sounding !== mark.reply;
     const ends = mark.done && this.#sounding === mark.reply;
     if (begins || ends) {
@@ -231,9 +281,19 @@ function isAllowed(): boolean {
   return asked.getAutoplayPolicy?.("audiocontext") === "allowed";
 }
 
+/** Refuse what would be noise. */
+function check({ encoding, sample_rate: rate, channels }: AudioStart): void {
+  if (encoding === "linear16" && channels === 1 && rate >= LOWEST_RATE && rate <= HIGHEST_RATE) return;
+  throw new VoiceError("protocol", `audio.start: ${encoding}, ${rate} Hz, ${channels} channels cannot be played`);
+}
+
 /** Have a context heard on a device, where the browser can. */
 async function direct(playing: AudioContext | null, deviceId: string): Promise<void> {
-  await (playing as (AudioContext & { setSinkId?(id: string): Promise<void> }) | null)?.setSinkId?.(deviceId);
+  try {
+    await (playing as (AudioContext & { setSinkId?(id: string): Promise<void> }) | null)?.setSinkId?.(deviceId);
+  } catch (cause) {
+    throw new VoiceError("speaker_unavailable", String(cause), { cause });
+  }
 }
 
 /** A context of this rate, or of the device's own where the browser cannot (the worklet converts then). */

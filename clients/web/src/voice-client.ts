@@ -13,6 +13,9 @@ import type { Changes, Session, Settings, VoiceClientOptions } from "./settings.
 import { Speaker, type SpeakerState } from "./speaker.js";
 import { Wishes } from "./wishes.js";
 
+const SAID_AGAIN_MS = 3000;
+/* Of what has arrived, so much can be had again: the server keeps 4 s of a reply that is over. */
+
 /**
  * A conversation: it connects, listens, plays, and comes back from drops.
  *
@@ -36,7 +39,11 @@ export class VoiceClient extends TypedEventTarget {
   #isSilent = false; // the speaker could not be opened, and it was said
   #audioEnd: AudioEnd | null; // the last
 
-  /** Say where the server is and what is wanted; nothing is opened yet. */
+  /**
+   * Say where the server is and what is wanted; nothing is opened yet.
+   *
+   * @throws {RangeError} `volume` is not in 0 to 1.
+   */
   constructor(options: VoiceClientOptions = {}) {
     super();
     this.#pushToTalk = options.pushToTalk ?? false;
@@ -69,6 +76,7 @@ export class VoiceClient extends TypedEventTarget {
       options.workletUrl,
     );
     this.#capture.muted = this.#pushToTalk;
+    this.volume = options.volume ?? 1;
   }
 
   // --- how it stands ------------------------------------------------------------------------------
@@ -87,14 +95,23 @@ export class VoiceClient extends TypedEventTarget {
     return this.#ready?.conversation ?? "";
   }
 
+  /** The id of this client in the conversation, as a `tool_call` has it; empty before the first connection. */
+  get connection(): string {
+    return this.#ready?.connection ?? "";
+  }
+
   /** What a page that takes this one's place needs to go on; null where there is nothing to go on with. */
   get session(): Session | null {
     const { session } = this.#lifetime;
-    if (session === null || this.playing === 0 || session.audio_reply !== this.playing) return session;
-    // What has arrived but was not heard goes with this page.
-    const left = { ...session, audio_ms: Math.round(this.playedMs(this.playing) ?? 0) };
+    if (session === null) return null;
+    const { audio_reply: reply = 0, audio_ms: received = 0 } = session;
     const end = this.#audioEnd;
-    return end?.reply === this.playing ? { ...left, audio_end_ms: end.duration_ms } : left;
+    // Also of what was heard out: what comes again may begin a part of a ms before its end.
+    const told = end?.reply === reply ? { ...session, audio_end_ms: end.duration_ms } : session;
+    const heardMs = this.#speaker.unheardFrom(reply);
+    if (heardMs === null) return told;
+    // What has arrived but was not heard goes with this page.
+    return { ...told, audio_ms: Math.round(Math.max(heardMs, received - SAID_AGAIN_MS)) };
   }
 
   /** The settings that this client has asked for, in force or not answered yet; but those that were refused. */
@@ -108,8 +125,8 @@ export class VoiceClient extends TypedEventTarget {
   }
 
   get microphone(): VoiceClientEventMap["microphone"]["detail"] {
-    const { state, muted, label, deviceId } = this.#capture;
-    return { state, muted, label, deviceId };
+    const { state, muted, silenced, label, deviceId } = this.#capture;
+    return { state, muted, silenced, label, deviceId };
   }
 
   get muted(): boolean {
@@ -129,7 +146,17 @@ export class VoiceClient extends TypedEventTarget {
     return this.#speaker.state;
   }
 
-  /** What is heard, as a node of Web Audio: for a meter, or for volume (`output.gain.value`). Null before `connect`. */
+  /** How loud replies are heard, 0 to 1, over all connections. */
+  get volume(): number {
+    return this.#speaker.volume;
+  }
+
+  /** @throws {RangeError} it is not in 0 to 1. */
+  set volume(volume: number) {
+    this.#speaker.volume = volume;
+  }
+
+  /** What is heard, before `volume`, as a node of Web Audio: for a meter. Another one each time; null before `connect`. */
   get output(): GainNode | null {
     return this.#speaker.output;
   }
@@ -164,6 +191,7 @@ export class VoiceClient extends TypedEventTarget {
    * Connect, or go on with the conversation that a lost connection ended. Best called from a click, so that the
    * browser lets replies be heard.
    *
+   * Called while a connection that was lost waits to be tried again, it is tried at once, and this does not wait for it.
    * A server that is full and says when to come again is tried again, with an `error` event each time. One that does
    * not take the settings says so here; they stay until they are changed.
    *
@@ -178,14 +206,16 @@ export class VoiceClient extends TypedEventTarget {
   /**
    * Hang up.
    *
-   * @param finish hear the server out first: what was said is answered, and its answer played.
+   * @param finish hear the server out first: what was said is answered, and its answer played. Where the connection is
+   *   being made or was lost, it is still tried for, no longer than ever; where the browser blocks sound, a click is
+   *   waited for, 10 s at most. Called again without it, all of that ends at once.
    */
   async disconnect({ finish = false } = {}): Promise<void> {
     this.stopMicrophone();
     if (!finish) this.#speaker.reset();
     const { count } = this.#lifetime;
     await this.#lifetime.disconnect(finish);
-    if (finish) await this.#silence();
+    if (finish) await this.#speaker.heardOut();
     if (count === this.#lifetime.count) this.#speaker.close(); // else somebody has connected again
   }
 
@@ -244,7 +274,11 @@ export class VoiceClient extends TypedEventTarget {
     await this.#speaker.wake();
   }
 
-  /** Choose where replies are heard; nothing happens where the browser cannot (Safari). */
+  /**
+   * Choose where replies are heard; nothing happens where the browser cannot (Safari).
+   *
+   * @throws {VoiceError} `speaker_unavailable`: they are heard where they were. `audio`.
+   */
   useSpeaker(deviceId: string): Promise<void> {
     return this.#speaker.useDevice(deviceId);
   }
@@ -364,12 +398,16 @@ export class VoiceClient extends TypedEventTarget {
     if (event.type === "configured") this.#inForceNow(event.settings);
     if (event.type === "turn.start") this.#turnIsOpen = true;
     if (event.type === "turn.end") this.#turnIsOpen = false;
-    if (event.type === "audio.start" && !this.#isSilent) this.#openSpeaker();
-    this.#speaker.take(event);
-    if (event.type === "audio.end") this.#audioEnd = event;
-    if (event.type === "audio" && isLast(event, this.#audioEnd)) this.#speaker.take(this.#audioEnd);
+    if (!this.#lifetime.isLeaving) this.#play(event);
     this.#emit(event.type, event as never);
     if (event.type !== "audio") this.#advance(event);
+  }
+
+  #play(event: ServerEvent | Audio): void {
+    this.#speaker.take(event);
+    if (event.type === "audio.start" && !this.#isSilent) this.#openSpeaker();
+    if (event.type === "audio.end") this.#audioEnd = event;
+    if (event.type === "audio" && isLast(event, this.#audioEnd)) this.#speaker.take(this.#audioEnd);
   }
 
   #heard(frame: Int16Array, atMs: number): void {
@@ -403,19 +441,6 @@ export class VoiceClient extends TypedEventTarget {
 
   #emit<K extends keyof VoiceClientEventMap>(type: K, detail: VoiceClientEventMap[K]["detail"]): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
-  /** Wait until no reply is heard. */
-  #silence(): Promise<void> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (this.playing !== 0) return;
-        this.removeEventListener("playing", look);
-        resolve();
-      };
-      this.addEventListener("playing", look);
-      look();
-    });
   }
 }
 

@@ -7,6 +7,7 @@ import { settled } from "./scripted.js";
 /** A device that a test plugs in, speaks into and pulls out. */
 class FakeMicrophone {
   label = "Fake";
+  silenced = false;
   muted = false;
   closed = false;
   flushes = 0;
@@ -157,6 +158,26 @@ test("what was on its way when it was muted is silence, and so is its level", as
   fixture.say(80, 1000);
   expect(fixture.frames.map((frame) => frame[0])).toEqual([1000, 1000, 0, 0, 0, 0]);
   expect(fixture.levels[1]).toEqual({ rms: 0, peak: 0 });
+});
+
+test("what the system silences is told, ends what was said, and goes on when it is let", async () => {
+  const fixture = await listening();
+  const told: boolean[] = [];
+  const silence = (silenced: boolean) => {
+    fixture.microphone.silenced = silenced;
+    fixture.microphone.hooks.silenced();
+    told.push(fixture.capture.silenced);
+  };
+  fixture.say(40);
+  silence(true);
+  fixture.say(40);
+  silence(false);
+  expect(told).toEqual([true, false]);
+  expect(fixture.states).toEqual(["starting", "on", "silenced", "on", "on"]);
+  expect(fixture.frames).toHaveLength(4);
+  fixture.microphone.silenced = true;
+  fixture.capture.stop();
+  expect(fixture.capture.silenced).toBe(false);
 });
 
 describe("unplugged", () => {

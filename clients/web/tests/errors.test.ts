@@ -35,6 +35,8 @@ test.each(FOR_DEVELOPERS)("%s is told in the server's words", (code) => {
 
 test("a code that nobody knows is better than nothing", () => {
   expect(new VoiceError("new_code").message).toBe("new_code");
+  expect(new VoiceError("constructor", "boo").message).toBe("boo");
+  expect(new VoiceError("__proto__").message).toBe("__proto__");
 });
 
 test("carries what a program needs", () => {

@@ -127,6 +127,15 @@ describe("the start of a reply", () => {
   });
 });
 
+test("a reply whose end was not told keeps back none that follows", () => {
+  const buffer = new JitterBuffer(RATE);
+  buffer.push(1, ramp(0, 1), 1353);
+  pull(buffer, 100);
+  buffer.push(2, loud(200));
+  expect(indexOfSound(pull(buffer, 300))).toBeGreaterThanOrEqual(0);
+  expect(buffer.replies).toEqual([2]);
+});
+
 test("replies follow each other without a gap", () => {
   const buffer = new JitterBuffer(RATE);
   buffer.push(1, ramp(0, 15));

@@ -448,6 +448,21 @@ describe("a drop", () => {
     expect(world.waits).toEqual([]);
   });
 
+  test("that waits to be tried again is tried at once where somebody hurries", async () => {
+    const { link, world, socket } = await connected();
+    world.waiting = () => new Promise(() => undefined);
+    socket.drop();
+    await settled();
+    expect(world.sockets).toHaveLength(1);
+    link.hurry();
+    (await world.socket(1)).ready();
+    await settled();
+    expect(link.up).toBe(true);
+    link.hurry(); // nothing waits
+    await settled();
+    expect(world.sockets).toHaveLength(2);
+  });
+
   test("that nobody noticed is looked for when the device wakes up", async () => {
     const { world, told, socket } = await connected();
     expect(world.wakes.size).toBe(1);
@@ -662,6 +677,18 @@ describe("the end", () => {
     second.ready({ received_messages: 0 });
     await settled();
     expect(order).toEqual([320, "close"]);
+  });
+
+  test("is asked for however many commands wait", async () => {
+    const { link, world, socket } = await connected();
+    for (let n = 0; n < 115; n++) link.send({ type: "text", text: String(n) });
+    expect(() => link.send({ type: "text", text: "one more" })).toThrow(
+      expect.objectContaining({ code: "not_connected" }),
+    );
+    link.finish();
+    world.pass(10_000);
+    expect(socket.commands).toHaveLength(116);
+    expect(socket.commands.at(-1)).toEqual({ type: "close" });
   });
 });
 

@@ -5,7 +5,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const hooks = { heard: () => undefined, lost: () => undefined };
+const hooks = { heard: () => undefined, silenced: () => undefined, lost: () => undefined };
 
 test.each([
   ["NotAllowedError", "microphone_denied"],
@@ -63,7 +63,11 @@ test("lets the device go where audio cannot be had", async () => {
 function audio() {
   const ports: { postMessage(command: string): void; onmessage: ((event: { data: object }) => void) | null }[] = [];
   const stopped = vi.fn();
-  const track = { stop: stopped, enabled: true, label: "Fake", getSettings: () => ({}), onended: null };
+  const track = {
+    ...{ stop: stopped, enabled: true, muted: false, label: "Fake", getSettings: () => ({}), onended: null },
+    onmute: null as (() => void) | null,
+    onunmute: null as (() => void) | null,
+  };
   const stream = { getTracks: () => [track], getAudioTracks: () => [track] };
   const node = { connect: (to: unknown) => to };
   vi.stubGlobal("navigator", { mediaDevices: { getUserMedia: async () => stream } });
@@ -92,7 +96,7 @@ function audio() {
   );
   const answer = (length = 0) =>
     ports[0]?.onmessage?.({ data: { samples: new Int16Array(length), atMs: 0, flushed: true } });
-  return { answer, stopped };
+  return { answer, stopped, track };
 }
 
 test("each flush is answered, also where one follows another, and what it gives is heard first", async () => {
@@ -105,6 +109,22 @@ test("each flush is answered, also where one follows another, and what it gives 
   answer();
   await Promise.all(flushes);
   expect(told).toEqual(["heard", "flushed 1", "flushed 2"]);
+});
+
+test("what the system silences is told, and when it is heard again", async () => {
+  const { track } = audio();
+  const told: boolean[] = [];
+  const silenced = () => told.push(microphone.silenced);
+  const microphone = await Microphone.open({}, { ...hooks, silenced }, undefined);
+  const mute = (muted: boolean) => {
+    track.muted = muted;
+    track[muted ? "onmute" : "onunmute"]?.();
+  };
+  mute(true);
+  mute(false);
+  microphone.close();
+  mute(true);
+  expect(told).toEqual([true, false]);
 });
 
 test("a flush does not wait for an audio thread that stands still, nor for one that is gone", async () => {

@@ -27,6 +27,12 @@ test("goes back to what the server has", () => {
   expect(ring.pending()).toHaveLength(0);
 });
 
+test("lets audio through where nothing is to be kept", () => {
+  const ring = new MicrophoneRing(0);
+  ring.append(span(0, 320));
+  expect(ring.pending()).toEqual(span(0, 320));
+});
+
 test("says what is lost where the drop was longer than what is kept", () => {
   const ring = new MicrophoneRing(100); // 1600 samples
   ring.append(span(0, 800));

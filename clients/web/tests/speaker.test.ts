@@ -1,43 +1,9 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { AudioEnd } from "../src/events.js";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { AudioEnd, AudioStart } from "../src/events.js";
+import type { Audio } from "../src/protocol.js";
 import { Speaker } from "../src/speaker.js";
-import type { Mark, SpeakerCommand } from "../src/worklets/messages.js";
-
-/** As much of Web Audio as a speaker touches; a test moves its clock and speaks for its audio thread. */
-class FakeContext extends EventTarget {
-  static last: FakeContext;
-  state = "suspended";
-  currentTime = 0;
-  outputLatency = 0.03;
-  baseLatency = 0.01;
-  destination = {};
-  onstatechange: (() => void) | null = null;
-  readonly audioWorklet = { addModule: async () => undefined };
-  constructor(readonly options: AudioContextOptions) {
-    super();
-    FakeContext.last = this;
-  }
-  allow(): void {
-    this.state = "running";
-    this.onstatechange?.();
-  }
-  resume = vi.fn(async () => undefined);
-  close = vi.fn(async () => undefined);
-  setSinkId = vi.fn(async (_deviceId: string) => undefined);
-}
-
-class FakeNode {
-  static last: FakeNode;
-  readonly commands: SpeakerCommand[] = [];
-  readonly port = {
-    onmessage: null as ((event: { data: Mark }) => void) | null,
-    postMessage: (command: SpeakerCommand) => this.commands.push(command),
-  };
-  constructor() {
-    FakeNode.last = this;
-  }
-  connect = (to: unknown) => to;
-}
+import type { Mark } from "../src/worklets/messages.js";
+import { FakeContext, FakeGain, FakeNode } from "./fake-audio.js";
 
 let page: EventTarget;
 let nowMs = 0;
@@ -49,7 +15,7 @@ beforeEach(() => {
   vi.stubGlobal("navigator", { userAgent: "" });
   vi.stubGlobal("AudioContext", FakeContext);
   vi.stubGlobal("AudioWorkletNode", FakeNode);
-  vi.stubGlobal("GainNode", FakeNode);
+  vi.stubGlobal("GainNode", FakeGain);
   vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
   vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
   vi.spyOn(performance, "now").mockImplementation(() => nowMs);
@@ -60,6 +26,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const audio = (reply: number, start_ms = 0): Audio => ({
+  ...{ type: "audio", reply, pcm: new Uint8Array(4), sample_rate: 24_000, start_ms },
+});
 const end = (reply: number): AudioEnd => ({ type: "audio.end", seq: 0, reply, duration_ms: 0 });
 
 async function make() {
@@ -196,13 +165,6 @@ test("says where it cannot play at all, and can be opened later", async () => {
   expect(speaker.state).toBe("blocked");
 });
 
-test("forgets old replies", async () => {
-  const { speaker, mark } = await make();
-  for (let reply = 1; reply <= 20; reply++) mark({ reply, positionMs: 100, sounding: false, done: true });
-  expect(speaker.playedMs(1)).toBeNull();
-  expect(speaker.playedMs(20)).not.toBeNull();
-});
-
 test("lets go of the device, and of what it knew", async () => {
   const { speaker, mark, context, told } = await make();
   context.allow();
@@ -267,7 +229,9 @@ test("a chosen device that is gone leaves the default", async () => {
   await speaker.open();
   expect(FakeContext.last.setSinkId).toHaveBeenCalledWith("headset");
   expect(speaker.state).toBe("blocked");
-  await expect(speaker.useDevice("another")).rejects.toThrow("gone"); // who chooses now is told
+  await expect(speaker.useDevice("another")).rejects.toMatchObject({
+    ...{ name: "VoiceError", code: "speaker_unavailable", message: /Choose another/, detail: "NotFoundError: gone" },
+  }); // who chooses now is told
 });
 
 test("a browser that says it lets sound through is slow and not silent", async () => {
@@ -282,4 +246,102 @@ test("where nothing more comes, all that is there is played out", async () => {
   const { speaker, node } = await make();
   speaker.finish();
   expect(node.commands).toEqual([{ type: "end", reply: null }]);
+});
+
+describe("the volume", () => {
+  test("is kept over all openings, before the first too", async () => {
+    const speaker = new Speaker({ sounding: () => 0, played: () => 0, state: () => 0 }, undefined);
+    speaker.volume = 0.25;
+    await speaker.open();
+    expect(FakeGain.last.gain.value).toBe(0.25);
+    speaker.volume = 0;
+    expect(FakeGain.last.gain.value).toBe(0);
+    speaker.close();
+    speaker.volume = 0.5;
+    await speaker.open();
+    expect([speaker.volume, FakeGain.last.gain.value]).toEqual([0.5, 0.5]);
+    expect(speaker.output).not.toBe(FakeGain.last); // which meters look at, however loud it is
+  });
+
+  test.each([-0.1, 1.1, Number.NaN])("%d is refused", (volume) => {
+    const speaker = new Speaker({ sounding: () => 0, played: () => 0, state: () => 0 }, undefined);
+    expect(() => {
+      speaker.volume = volume;
+    }).toThrow(RangeError);
+    expect(speaker.volume).toBe(1);
+  });
+});
+
+describe("waiting until all is heard", () => {
+  /** A speaker with audio of two replies, and whether the waiting is over. */
+  async function waiting() {
+    const made = await make();
+    for (const reply of [1, 2]) made.speaker.take(audio(reply));
+    const seen = { over: false };
+    void made.speaker.heardOut().then(() => {
+      seen.over = true;
+    });
+    const isOver = async (ms: number) => {
+      await vi.advanceTimersByTimeAsync(ms);
+      return seen.over;
+    };
+    return { ...made, isOver };
+  }
+
+  test("ends with the last of it, which is still on its way to the ear, also where nothing sounds yet", async () => {
+    const { mark, isOver } = await waiting();
+    expect(await isOver(5000)).toBe(false); // a device that starts slowly
+    mark({ reply: 1 });
+    expect(await isOver(5000)).toBe(false);
+    mark({ reply: 1, sounding: false, done: true });
+    mark({ reply: 2 });
+    expect(await isOver(5000)).toBe(false);
+    mark({ reply: 2, sounding: false, done: true });
+    expect(await isOver(29)).toBe(false);
+    expect(await isOver(1)).toBe(true);
+  });
+
+  test("does not wait for ever for an audio thread that stands still", async () => {
+    const { mark, isOver } = await waiting();
+    mark({ reply: 1 });
+    expect(await isOver(9999)).toBe(false);
+    expect(await isOver(1)).toBe(true);
+  });
+
+  test.each(["reset", "close"] as const)("ends with a %s", async (end) => {
+    const { speaker, isOver } = await waiting();
+    speaker[end]();
+    expect(await isOver(30)).toBe(true);
+  });
+
+  test("is nothing where the speaker is not open", async () => {
+    const speaker = new Speaker({ sounding: () => 0, played: () => 0, state: () => 0 }, undefined);
+    speaker.take(audio(1)); // nobody asked for sound
+    await speaker.heardOut();
+  });
+});
+
+describe("what cannot be played", () => {
+  const start = (fields: Partial<AudioStart>): AudioStart => ({
+    ...{ type: "audio.start", seq: 1, reply: 1, encoding: "linear16", sample_rate: 24_000, channels: 1, start_ms: 0 },
+    ...fields,
+  });
+
+  test.each([{ encoding: "mulaw" }, { sample_rate: 0 }, { sample_rate: 1e9 }, { channels: 2 }])(
+    "is refused: %j",
+    async (fields) => {
+      const { speaker } = await make();
+      expect(() => speaker.take(start(fields))).toThrow(expect.objectContaining({ code: "protocol" }));
+    },
+  );
+
+  test("is refused: half a sample", async () => {
+    const { speaker } = await make();
+    expect(() => speaker.take({ ...audio(1), pcm: new Uint8Array(3) })).toThrow("another version");
+  });
+
+  test.each([8_000, 48_000])("is not %d Hz", async (sample_rate) => {
+    const { speaker } = await make();
+    speaker.take(start({ sample_rate }));
+  });
 });

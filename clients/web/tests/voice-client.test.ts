@@ -3,6 +3,8 @@ import { VoiceClient, VoiceError } from "../src/index.js";
 import { Microphone } from "../src/microphone.js";
 import type { VoiceClientOptions } from "../src/settings.js";
 import { Speaker } from "../src/speaker.js";
+import type { Mark } from "../src/worklets/messages.js";
+import { FakeContext, FakeGain, FakeNode } from "./fake-audio.js";
 import { ScriptedSocket, settled } from "./scripted.js";
 
 const sockets: ScriptedSocket[] = [];
@@ -177,6 +179,106 @@ test("a session of a reply whose end was told already ends it where its audio do
   socket.say("audio.start", { seq: 45, reply: 2 }); // another one ends by itself
   socket.play(...new Uint8Array(48 * 1000));
   expect(ends()).toBe(1);
+});
+
+describe("with a speaker", () => {
+  beforeEach(() => {
+    vi.stubGlobal("navigator", { userAgent: "" });
+    vi.stubGlobal("AudioContext", FakeContext);
+    vi.stubGlobal("AudioWorkletNode", FakeNode);
+    vi.stubGlobal("GainNode", FakeGain);
+    vi.stubGlobal("addEventListener", () => undefined);
+    vi.stubGlobal("removeEventListener", () => undefined);
+  });
+
+  const told = () => FakeNode.last.commands.map(({ type }) => type);
+  const mark = (fields: Partial<Mark>) =>
+    FakeNode.last.port.onmessage?.({
+      data: {
+        ...{ reply: 1, positionMs: 0, aheadMs: 0, sounding: true, done: false, at: 0 },
+        ...{ waitingMs: 0, underruns: 0, delayMs: 66, ...fields },
+      },
+    });
+
+  /** A conversation in which a reply of 200 ms has arrived. */
+  async function answered() {
+    const made = await connected({ settings: {} });
+    made.socket.say("audio.start", { seq: 1, reply: 1 });
+    made.socket.play(...new Uint8Array(9600));
+    return made;
+  }
+
+  test("who hangs up hears nothing of what is still under way, and something of the next conversation", async () => {
+    const { client, socket } = await answered();
+    const hanging = client.disconnect();
+    socket.play(...new Uint8Array(9600));
+    socket.say("audio.start", { seq: 2, reply: 2 });
+    socket.play(...new Uint8Array(9600));
+    expect(told()).toEqual(["push", "reset"]);
+    socket.drop(1000);
+    await hanging;
+    expect(FakeContext.last.close).toHaveBeenCalled();
+    void client.connect();
+    await settled();
+    sockets[1]?.ready({ conversation: "c2" });
+    await settled();
+    sockets[1]?.say("audio.start", { seq: 1, reply: 1 });
+    sockets[1]?.play(1, 0);
+    expect(told()).toEqual(["reset", "push"]);
+  });
+
+  test("who hears the server out hears what has arrived and does not sound yet", async () => {
+    const { client, socket } = await answered();
+    const hanging = client.disconnect({ finish: true });
+    socket.say("audio.end", { seq: 2, reply: 1, duration_ms: 200 });
+    socket.drop(1000);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(FakeContext.last.close).not.toHaveBeenCalled();
+    mark({});
+    mark({ positionMs: 200, sounding: false, done: true });
+    await vi.advanceTimersByTimeAsync(1000);
+    await hanging;
+    expect(FakeContext.last.close).toHaveBeenCalled();
+    expect(client.state).toBe("idle");
+  });
+
+  test("a session goes on with what was heard of a reply, also where nothing of it sounds yet", async () => {
+    const { client, socket } = await answered();
+    expect(client.session).toMatchObject({ audio_reply: 1, audio_ms: 0 });
+    socket.say("audio.end", { seq: 2, reply: 1, duration_ms: 200 });
+    mark({ positionMs: 100, at: 0 });
+    expect(client.session).toMatchObject({ audio_reply: 1, audio_ms: 70, audio_end_ms: 200 });
+    mark({ positionMs: 200, sounding: false, done: true });
+    // All was heard, but what is rounded off comes again, and must have an end.
+    expect(client.session).toMatchObject({ audio_reply: 1, audio_ms: 200, audio_end_ms: 200 });
+  });
+
+  test("a session asks for no more than a server keeps of a reply that is over", async () => {
+    const { client, socket } = await answered();
+    for (let n = 0; n < 24; n++) socket.play(...new Uint8Array(9600));
+    expect(client.session).toMatchObject({ audio_reply: 1, audio_ms: 2000 });
+  });
+
+  test("the volume is that of the option, then what it was set to, over all connections", async () => {
+    const { client, socket } = await connected({ settings: {}, volume: 0.5 });
+    expect(FakeGain.last.gain.value).toBe(0.5);
+    client.volume = 0.25;
+    const hanging = client.disconnect();
+    socket.drop(1000);
+    await hanging;
+    void client.connect();
+    await settled();
+    expect([client.volume, FakeGain.last.gain.value]).toEqual([0.25, 0.25]);
+    expect(() => make({ volume: 2 })).toThrow(RangeError);
+  });
+
+  test("audio that cannot be played ends the conversation with an error, and none is thrown at the browser", async () => {
+    const { client, of, socket } = await connected({ settings: {} });
+    socket.say("audio.start", { seq: 1, reply: 1, encoding: "mulaw", sample_rate: 8000 });
+    await settled();
+    expect(of("error")).toMatchObject([{ code: "protocol", fatal: true, detail: /mulaw/ }]);
+    expect(client.state).toBe("idle");
+  });
 });
 
 test("where the connection ends for good, what was received of a reply is played out", async () => {
@@ -363,6 +465,48 @@ describe("hanging up", () => {
     socket.drop(1000);
     await hanging;
     expect(of("reply.text")).toHaveLength(1);
+    expect(client.state).toBe("idle");
+  });
+
+  test("after hearing the server out, when the connection is back: with all that waited for it", async () => {
+    const { client, socket } = await connected();
+    client.sendText("One.");
+    socket.drop();
+    client.sendText("Two.");
+    let isDone = false;
+    const hanging = client.disconnect({ finish: true }).then(() => {
+      isDone = true;
+    });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(isDone).toBe(false);
+    sockets[1]?.ready({ received_messages: 1 });
+    await settled();
+    expect(sockets[1]?.commands).toEqual([{ type: "text", text: "Two." }, { type: "close" }]);
+    sockets[1]?.drop(1000);
+    await hanging;
+    expect(client.state).toBe("idle");
+  });
+
+  test("after hearing the server out ends where the connection does not come back", async () => {
+    const { client, of, socket } = await connected({ upkeep: { giveUpMs: 5000 } });
+    socket.drop();
+    const hanging = client.disconnect({ finish: true });
+    for (let second = 0; second < 10; second++) {
+      await vi.advanceTimersByTimeAsync(1000);
+      sockets.at(-1)?.drop();
+    }
+    await hanging;
+    expect(client.state).toBe("idle");
+    expect(of("error").at(-1)).toMatchObject({ code: "unreachable", fatal: true });
+  });
+
+  test("without hearing it out ends that which waits for the server", async () => {
+    const { client, socket } = await connected();
+    socket.drop();
+    const hanging = client.disconnect({ finish: true });
+    await settled();
+    await client.disconnect();
+    await hanging;
     expect(client.state).toBe("idle");
   });
 

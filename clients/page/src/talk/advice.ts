@@ -4,7 +4,7 @@
 export type Subject = "connection" | "microphone" | "sound" | "answer" | "sharing";
 
 /** What its button does. */
-export type Remedy = "connect" | "join" | "key" | "microphone" | "sound" | "anew" | "defaults" | "reload";
+export type Remedy = "connect" | "now" | "join" | "key" | "microphone" | "sound" | "anew" | "defaults" | "reload";
 
 export interface Advice {
   subject: Subject;
@@ -52,7 +52,13 @@ export function advise(problem: Problem, { keyIsToken, hasChosen }: Circumstance
     remedy,
     retryAfterMs: null,
   });
-  const wait = (text: string): Advice => ({ subject: "connection", tone: "wait", text, remedy: null, retryAfterMs });
+  const wait = (text: string, remedy: Remedy | null = null): Advice => ({
+    subject: "connection",
+    tone: "wait",
+    text,
+    remedy,
+    retryAfterMs,
+  });
   switch (code) {
     case "insecure_context":
       return trouble("microphone", INSECURE);
@@ -85,7 +91,7 @@ export function advise(problem: Problem, { keyIsToken, hasChosen }: Circumstance
       return null; // the conversation says so where it breaks off
     case "unreachable":
       return isTrying
-        ? wait("The server is away. The conversation goes on by itself as soon as it is back.")
+        ? wait("The server is away. The conversation goes on by itself as soon as it is back.", "now")
         : trouble(
             "connection",
             "The server does not answer. Check that it is running and that you are online.",

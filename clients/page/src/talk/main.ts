@@ -148,6 +148,7 @@ function failed(problem: Problem): void {
 function remedy(remedy: Remedy): void {
   const does: Record<Remedy, () => unknown> = {
     connect: learnAndConnect,
+    now: () => talk.client.connect(),
     join: learnAndConnect,
     key: () => keys.open(),
     microphone: () => talk.startMicrophone(),

@@ -5,6 +5,7 @@ import type { Advice, Remedy, Subject } from "./advice.js";
 
 const LABELS: Record<Remedy, string> = {
   connect: "Try again",
+  now: "Try now",
   join: "Join",
   key: "Enter a key",
   microphone: "Try again",

@@ -32,7 +32,7 @@ test.each([
 
 describe("a server that is away", () => {
   test("comes back by itself while the client tries", () => {
-    expect(of("unreachable", { connection: "trying" })).toMatchObject({ tone: "wait", remedy: null });
+    expect(of("unreachable", { connection: "trying" })).toMatchObject({ tone: "wait", remedy: "now" });
   });
   test("is tried again by a button when it has given up", () => {
     expect(of("unreachable")).toMatchObject({ tone: "trouble", remedy: "connect" });
