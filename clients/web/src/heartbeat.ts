@@ -21,6 +21,7 @@ export class Heartbeat {
   readonly #ping: () => void;
   readonly #dead: () => void;
   #everyMs = 0;
+  #isChecking = false;
   #callOffPing: (() => void) | null = null;
   #callOffDeath: (() => void) | null = null;
 
@@ -46,6 +47,7 @@ export class Heartbeat {
   heard(): void {
     this.#callOffDeath?.();
     this.#callOffDeath = null;
+    this.#isChecking = false;
     this.#callOffPing ??= this.#after(this.#everyMs, () => {
       this.#callOffPing = null;
       this.#callOffDeath = this.#after(this.#withinMs, this.#dead);
@@ -56,7 +58,9 @@ export class Heartbeat {
   /** The network may have gone unnoticed: ping now, and wait less long for an answer. */
   check(): void {
     if (this.#callOffPing === null && this.#callOffDeath === null) return; // no connection
+    if (this.#isChecking) return;
     this.stop();
+    this.#isChecking = true;
     this.#callOffDeath = this.#after(Math.min(CHECK_MS, this.#withinMs), this.#dead);
     this.#ping();
   }
@@ -66,5 +70,6 @@ export class Heartbeat {
     this.#callOffPing?.();
     this.#callOffDeath?.();
     this.#callOffPing = this.#callOffDeath = null;
+    this.#isChecking = false;
   }
 }

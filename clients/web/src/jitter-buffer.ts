@@ -45,6 +45,8 @@ interface Track {
 
 const DECAY = 0.97;
 /* Each sample of a signal that breaks off is this part of the one before: 5 ms to -32 dB at 24 kHz, and no click. */
+const JUMP_MS = 50;
+/* More than resampling holds back. */
 const RAMP = 64; // samples over which it comes back
 
 /**
@@ -109,10 +111,14 @@ export class JitterBuffer {
   /**
    * Add audio of a reply.
    *
-   * @param startMs where it begins in the reply's audio; looked at in a reply's first piece.
+   * @param startMs where it begins in the reply's audio; left out, where the last piece ended.
    */
-  push(reply: number, samples: Float32Array, startMs = 0): void {
-    const track = this.#trackOf(reply) ?? this.#begin(reply, startMs);
+  push(reply: number, samples: Float32Array, startMs?: number): void {
+    const track = this.#trackOf(reply) ?? this.#begin(reply, startMs ?? 0);
+    const jump = startMs === undefined ? 0 : startMs - track.startMs - track.received / this.#perMs;
+    const isJump = jump > JUMP_MS; // what lies between was not sent to us
+    if (isJump) track.startMs += jump;
+    if (track.dry && isJump) track.dry = false;
     if (track.dry) {
       this.underruns++;
       track.hadUnderrun = true;

@@ -79,8 +79,8 @@ export class Lifetime {
     const link = this.#link;
     if (link !== null) {
       this.isLeaving ||= !finish;
-      if (!finish) link.sendIfUp({ type: "cancel" });
-      link.finish();
+      if (finish) link.finish();
+      else link.leave();
       if (finish) await link.ended;
       else if (link.up) await atMost(FAREWELL_MS, link.ended);
       link.close();

@@ -113,7 +113,12 @@ export class Link {
     const gaveUp = this.ended.then(() => {
       throw givenUp().error;
     });
-    await Promise.race([this.#openFirst(), gaveUp]);
+    try {
+      await Promise.race([this.#openFirst(), gaveUp]);
+    } catch (error) {
+      this.#end.abort(); // whoever waits for the end is told
+      throw error;
+    }
   }
 
   /** Where it waits to try again, try now. */
@@ -138,12 +143,14 @@ export class Link {
    * Send a command, at once or when the connection is back; what was heard before it is sent before it. One that a
    * dying connection swallows is sent again.
    *
-   * @throws {VoiceError} `not_connected`: the conversation is over, or too many commands wait; `too_large`.
+   * @throws {VoiceError} `not_connected`: the conversation is over; `rate_limited`: too many commands wait;
+   *   `too_large`.
    * @throws {TypeError} it is no JSON.
    */
   send(command: Command): void {
     const message = this.#encode(command);
-    if (!this.#offer(command, message)) throw new VoiceError("not_connected", "it is over, or too many commands wait");
+    if (this.#isOver) throw new VoiceError("not_connected", "it is over");
+    if (!this.#offer(command, message)) throw new VoiceError("rate_limited", "too many commands wait");
   }
 
   /** The same, but what cannot be sent is forgotten. @returns whether it can. */
@@ -164,14 +171,22 @@ export class Link {
   /**
    * Ask for other settings, at once or when the connection is back.
    *
-   * @throws {VoiceError} `too_large`: the server would close; `not_connected`: too many changes wait.
+   * @throws {VoiceError} `too_large`: the server would close; `rate_limited`: too many changes wait.
    * @throws {TypeError} they are no JSON.
    */
   configure(changes: Changes): void {
     this.#encode({ type: "configure", id: LONGEST_ID, ...changes });
     const command = this.#wishes.ask(changes);
-    if (command === null) throw new VoiceError("not_connected", "too many changes wait");
+    if (command === null) throw new VoiceError("rate_limited", "too many changes wait");
     if (this.up) this.send(command);
+  }
+
+  /** Ask the server to close and to say no more; what waits is forgotten. */
+  leave(): void {
+    this.#isClosing = true;
+    this.#outgoing.drop();
+    this.sendIfUp({ type: "cancel" });
+    this.sendIfUp({ type: "close" });
   }
 
   /** Ask the server to finish what was said and close; asked again after a drop. */
@@ -226,6 +241,7 @@ export class Link {
     try {
       const event = this.#incoming.receive(message);
       if (event !== null) this.#take(event);
+      if (this.#outgoing.hasCommands) this.#pump(); // a hidden tab's timers run late
     } catch (error) {
       if (!(error instanceof VoiceError)) throw error; // a fault of ours
       this.#finish(error);

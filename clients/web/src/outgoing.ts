@@ -29,10 +29,17 @@ const SENT_KEPT = 100;
 /* More than a person says within what a broken connection swallows. */
 const MAX_GATHERED = 1000;
 /* Characters in one message; the server takes 2000. */
-const REPEATED_BY_OTHERS: readonly string[] = ["configure", "close"] satisfies Command["type"][];
-/* Whoever wants them says them again until they are answered. */
-const OF_A_CONVERSATION: readonly string[] = ["finalize", "cancel", "tool_result"] satisfies Command["type"][];
-/* They speak of a turn or a reply, so in another conversation they mean nothing. */
+const ROUNDING = 16;
+/* Samples by which the server's count in ms may be short. */
+type Types = readonly Command["type"][];
+const UNBOUNDED: Types = ["configure", "close"];
+/* Whoever asks for them keeps a count of its own. */
+const OF_A_CONVERSATION: Types = ["finalize", "cancel", "tool_result", "configure", "close"];
+/* In another one they mean nothing, or are asked for anew. */
+const OF_A_CONNECTION: Types = ["close"];
+/* Asked for anew on the next. */
+const OF_THE_AGENT: Types = ["speak", "flush"];
+/* What the agent is to say has no place in what the user says. */
 
 /** Waits for a connection; what was sent is kept, so that what the server did not get can be sent again. */
 export class Outgoing {
@@ -57,8 +64,8 @@ export class Outgoing {
   }
 
   /**
-   * Take a command, and say whether there was room for it. Text that is gathered joins what waits of it, also past
-   * audio: what the agent is to say has no place in what the user says.
+   * Take a command, and say whether there was room for it. Text that is gathered joins what waits of it; text that
+   * waits when all is cancelled is dropped, as the server drops what it has.
    *
    * @param message the command, encoded.
    */
@@ -75,15 +82,22 @@ export class Outgoing {
         return true;
       }
     }
-    if (this.#commands.length >= MAX_COMMANDS && type !== "close") return false; // nothing is behind a close
+    if (type === "cancel") this.#commands = this.#without(["speak"]);
+    if (this.#commands.length >= MAX_COMMANDS && !UNBOUNDED.includes(type)) return false;
     this.#commands.push({ type, message, gathered, at });
     return true;
   }
 
-  /** Take commands that come before all that waits. */
+  /** Take commands that come before all that waits, but those that wait in their places. */
   addFirst(commands: readonly Command[]): void {
+    const waiting = new Set(this.#commands.map(({ message }) => message));
     const placed = commands.map((each) => ({ type: each.type, message: encodeCommand(each), gathered: null, at: 0 }));
-    this.#commands.unshift(...placed);
+    this.#commands.unshift(...placed.filter(({ message }) => !waiting.has(message)));
+  }
+
+  /** Forget the commands that wait. */
+  drop(): void {
+    this.#commands = [];
   }
 
   /**
@@ -92,14 +106,12 @@ export class Outgoing {
    * @param mayCommand whether a command may be next; without, it waits with what is behind it.
    */
   next(mayCommand = true): Int16Array<ArrayBuffer> | string | null {
-    const audio = this.#ring.pending(this.#commands[0]?.at);
+    const audio = this.#ring.pending(this.#commands.find(({ type }) => !OF_THE_AGENT.includes(type))?.at);
     if (audio.length > 0) return audio;
     const next = mayCommand ? this.#commands.shift() : undefined;
     if (next === undefined) return null;
     this.count();
-    if (!REPEATED_BY_OTHERS.includes(next.type)) {
-      this.#sent = [...this.#sent, { ...next, number: this.#count }].slice(-SENT_KEPT);
-    }
+    this.#sent = [...this.#sent, { ...next, number: this.#count }].slice(-SENT_KEPT);
     return next.message;
   }
 
@@ -121,11 +133,15 @@ export class Outgoing {
    */
   rewind(received: Received): number {
     const n = received.received_messages ?? this.#count;
-    const swallowed = this.#sent.filter(({ number }) => number > n);
-    this.#commands = [...swallowed, ...this.#without(REPEATED_BY_OTHERS)];
+    const lostMs = this.#ring.rewind(received.received_ms);
+    // A server that is being stopped drops audio, uncounted, but obeys and counts the end of a turn behind it.
+    const isCutOff = ({ type, at }: Sent) => type === "finalize" && at > this.#ring.cursor + ROUNDING;
+    const swallowed = this.#sent.filter((each) => each.number > n || isCutOff(each));
+    this.#commands = [...swallowed, ...this.#commands];
+    this.#commands = this.#without(OF_A_CONNECTION);
     this.#sent = [];
     this.#count = n;
-    return this.#ring.rewind(received.received_ms);
+    return lostMs;
   }
 
   /** Another conversation takes the place of one that is lost: what belonged to that is dropped. */
@@ -133,10 +149,10 @@ export class Outgoing {
     this.#ring.restart(received.received_ms);
     this.#sent = [];
     this.#count = received.received_messages ?? 0;
-    this.#commands = this.#without([...REPEATED_BY_OTHERS, ...OF_A_CONVERSATION]);
+    this.#commands = this.#without(OF_A_CONVERSATION);
   }
 
-  #without(types: readonly string[]): Placed[] {
+  #without(types: Types): Placed[] {
     return this.#commands.filter(({ type }) => !types.includes(type));
   }
 }

@@ -36,6 +36,11 @@ export class MicrophoneRing {
     this.#end += samples.length;
   }
 
+  /** Position of the first sample that was not handed on. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
   /** Position after the last sample given. */
   get end(): number {
     return this.#end;

@@ -284,7 +284,8 @@ export class VoiceClient extends TypedEventTarget {
   }
 
   // --- commands -----------------------------------------------------------------------------------
-  // Each throws VoiceError `not_connected` where there is no conversation.
+  // Each throws VoiceError: `not_connected` where there is no conversation, `rate_limited` where more than 100 wait,
+  // `too_large`.
 
   /** Have this text said as it is; without `flush` it is gathered until a sentence is whole. */
   say(text: string, { flush = true } = {}): void {

@@ -136,6 +136,17 @@ test("a reply whose end was not told keeps back none that follows", () => {
   expect(buffer.replies).toEqual([2]);
 });
 
+test("a reply that goes on further on is counted from there, and has not run dry", () => {
+  const buffer = new JitterBuffer(RATE);
+  buffer.push(1, loud(100), 0);
+  pull(buffer, 300);
+  buffer.push(1, loud(100), 5000);
+  buffer.push(1, loud(100), 5101); // rounded
+  pull(buffer, 16);
+  expect(buffer.playhead).toMatchObject({ positionMs: 5016, aheadMs: 184 });
+  expect(buffer.underruns).toBe(0);
+});
+
 test("replies follow each other without a gap", () => {
   const buffer = new JitterBuffer(RATE);
   buffer.push(1, ramp(0, 15));

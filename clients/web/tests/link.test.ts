@@ -638,10 +638,10 @@ describe("the wire", () => {
     world.waiting = () => new Promise(() => undefined);
     socket.drop();
     for (let n = 0; n < 100; n++) link.send({ type: "text", text: "x" });
-    expect(() => link.send({ type: "text", text: "x" })).toThrow(/Connect first/);
+    expect(() => link.send({ type: "text", text: "x" })).toThrow(/too much at once/);
     expect(link.offer({ type: "finalize" })).toBe(false);
     for (let n = 0; n < 100; n++) link.configure({ language: "de" });
-    expect(() => link.configure({ language: "de" })).toThrow(/Connect first/);
+    expect(() => link.configure({ language: "de" })).toThrow(/too much at once/);
   });
 });
 
@@ -682,13 +682,30 @@ describe("the end", () => {
   test("is asked for however many commands wait", async () => {
     const { link, world, socket } = await connected();
     for (let n = 0; n < 115; n++) link.send({ type: "text", text: String(n) });
-    expect(() => link.send({ type: "text", text: "one more" })).toThrow(
-      expect.objectContaining({ code: "not_connected" }),
-    );
+    expect(() => link.send({ type: "text", text: "one more" })).toThrow(/too much at once/);
+    link.configure({ language: "de" });
     link.finish();
     world.pass(10_000);
-    expect(socket.commands).toHaveLength(116);
-    expect(socket.commands.at(-1)).toEqual({ type: "close" });
+    expect(socket.commands).toHaveLength(117);
+    expect(socket.commands.slice(-2)).toEqual([{ type: "configure", language: "de" }, { type: "close" }]);
+  });
+
+  test("of who leaves comes past all that waits, which nobody wants any more", async () => {
+    const { link, world, socket } = await connected();
+    for (let n = 0; n < 80; n++) link.send({ type: "text", text: String(n) });
+    const before = socket.commands.length;
+    link.leave();
+    world.pass(10_000);
+    expect(socket.commands.slice(before)).toEqual([{ type: "cancel" }, { type: "close" }]);
+  });
+
+  test("is told to who waits for it where the first connection fails", async () => {
+    const { link, world } = make();
+    const opening = link.open();
+    link.finish();
+    (await world.socket(0)).drop(4501, "unauthorized");
+    await expect(opening).rejects.toMatchObject({ code: "unauthorized" });
+    await link.ended;
   });
 });
 
@@ -727,6 +744,15 @@ describe("commands", () => {
       at = time;
       expect(left).toBeGreaterThan(15);
     }
+  });
+
+  test("go on in a hidden tab, where timers run late, with whatever is received", async () => {
+    const { link, world, socket } = await connected();
+    world.isHidden = true;
+    for (let n = 0; n < 30; n++) link.send({ type: "text", text: String(n) });
+    world.nowMs += 900;
+    socket.say("pong", { id: "keepalive" });
+    expect(socket.commands).toHaveLength(30);
   });
 
   test("leave room for pings and reports", async () => {

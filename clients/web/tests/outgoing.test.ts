@@ -72,9 +72,8 @@ test("the end of a turn is given again before the audio behind it", () => {
   expect(drain(outgoing)).toEqual([160, FINALIZE, 320]);
 });
 
-test("what others say again is not, nor anything where the server does not count", () => {
+test("nothing is said again where the server does not count, nor a close, which is asked for anew", () => {
   const outgoing = new Outgoing(1000);
-  outgoing.add({ type: "configure", words: true });
   outgoing.add({ type: "close" });
   outgoing.add(TEXT);
   drain(outgoing);
@@ -82,6 +81,19 @@ test("what others say again is not, nor anything where the server does not count
   expect(drain(outgoing)).toEqual([TEXT]);
   outgoing.rewind(received(0, null));
   expect(drain(outgoing)).toEqual([]);
+});
+
+test("an end of a turn is said again where the server dropped the audio before it, though it counted the end", () => {
+  const outgoing = new Outgoing(1000);
+  outgoing.hear(samples(320));
+  outgoing.add(FINALIZE);
+  outgoing.hear(samples(320));
+  outgoing.add(FINALIZE);
+  drain(outgoing);
+  outgoing.rewind(received(20, 2));
+  expect(drain(outgoing)).toEqual([320, FINALIZE]);
+  outgoing.rewind(received(39, 3)); // what is missing was rounded off
+  expect(drain(outgoing)).toEqual([16]);
 });
 
 test("of commands that were sent the last hundred are kept", () => {
@@ -123,24 +135,49 @@ test("text that is gathered joins what waits of it, in its place", () => {
   outgoing.add(FINALIZE);
   outgoing.add(speak("six", true));
   expect(drain(outgoing)).toEqual([
+    160,
     speak("One two three.", true),
     speak("Four five ", false),
-    160,
     speak("x".repeat(1000), false),
     FINALIZE,
     speak("six", true),
   ]);
 });
 
-test("settings that are asked for anew come first, and once", () => {
+test("settings keep their places; those that the server has and may not have answered come first", () => {
   const outgoing = new Outgoing(1000);
-  const configure: Command = { type: "configure", id: "configure-1", words: true };
+  const configure = (id: string): Command => ({ type: "configure", id, words: true });
+  outgoing.add(configure("configure-1"));
   outgoing.hear(samples(160));
-  outgoing.add(configure);
   outgoing.add(TEXT);
-  outgoing.rewind(received(0));
-  outgoing.addFirst([configure]);
-  expect(drain(outgoing)).toEqual([configure, 160, TEXT]);
+  outgoing.add(configure("configure-2"));
+  drain(outgoing);
+  outgoing.add(TEXT);
+  outgoing.rewind(received(10, 1));
+  outgoing.addFirst([configure("configure-1"), configure("configure-2")]);
+  expect(drain(outgoing)).toEqual([configure("configure-1"), TEXT, configure("configure-2"), TEXT]);
+});
+
+test("text that waits is dropped where all is cancelled, and so is all that waits when nobody wants it", () => {
+  const outgoing = new Outgoing(1000);
+  const flush: Command = { type: "flush", id: 1 };
+  outgoing.add({ type: "speak", text: "One." });
+  outgoing.add(flush);
+  outgoing.add(TEXT);
+  outgoing.add({ type: "cancel" });
+  outgoing.add({ type: "speak", text: "Two." });
+  expect(drain(outgoing)).toEqual([flush, TEXT, { type: "cancel" }, { type: "speak", text: "Two." }]);
+  outgoing.add(TEXT);
+  outgoing.drop();
+  expect(drain(outgoing)).toEqual([]);
+});
+
+test("what the agent is to say keeps back nothing that the user says", () => {
+  const outgoing = new Outgoing(1000);
+  outgoing.add({ type: "speak", text: "One." });
+  outgoing.hear(samples(160));
+  expect(outgoing.next(false)).toHaveLength(160);
+  expect(outgoing.next(false)).toBeNull();
 });
 
 test("a command that may not be sent yet keeps back what is behind it", () => {
