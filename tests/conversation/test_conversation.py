@@ -15,6 +15,7 @@ from voicesrv.events import (
     AppendAudio,
     AudioEnded,
     AudioSince,
+    AudioStarted,
     Cancel,
     Cleared,
     Close,
@@ -62,6 +63,10 @@ def spoken_turn(player: Player, ms: int = 1000) -> None:
 
 def audio_of(player: Player) -> bytes:
     return b"".join(event.pcm for event in player.out.of(ReplyAudio))
+
+
+async def configure(player: Player, **options: object) -> None:
+    await player.seat.reconfigure(player.out, changed(player.seat.participant.options, options))
 
 
 async def test_a_spoken_turn_is_answered_in_order() -> None:
@@ -766,3 +771,74 @@ async def test_a_resume_that_does_not_count_its_audio_hears_nothing_twice() -> N
         back = await it.resume(user, max(seq for seq, _ in user.out.told))
         await back.out.get(ReplyEnded)
         assert len(audio_of(user) + audio_of(back)) // 48 == back.out.of(AudioEnded)[0].duration_ms
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_who_joined_gets_no_audio_from_before_whatever_it_asks_for(over: bool) -> None:
+    async with stage() as it:
+        it.llm.replies = [LONG_REPLY]
+        user = await it.join()
+        user.say(SendText("hello"))
+        await user.out.get(ReplyEnded if over else ReplyAudio)
+        desk = await it.join(user.seat.conversation.id)
+        desk.seat.leave(desk.out, for_good=False)
+        back = await it.resume(desk, 0, AudioSince(1, 0))
+        await user.out.get(ReplyEnded)
+        start = [event.start_ms for event in back.out.of(AudioStarted)]
+        assert audio_of(back) == (b"" if over else audio_of(user)[start[0] * 48 :])
+        assert start == [] if over else start[0] > 0
+
+
+@pytest.mark.parametrize("lost", ["all from the others' audio.start on", "what came after that"])
+async def test_who_listened_first_gets_no_audio_from_before_it_conversed(lost: str) -> None:
+    async with stage() as it:
+        it.llm.replies = [LONG_REPLY]
+        user = await it.join()
+        desk = await it.join(user.seat.conversation.id, mode="listen")
+        user.say(SendText("hello"))
+        await user.out.get(ReplyAudio)
+        began = next(seq for seq, event in desk.out.told if isinstance(event, AudioStarted))
+        has = AudioSince(1, 0) if lost == "what came after that" else None
+        await configure(desk, mode="converse")
+        await desk.out.get(ReplyAudio)
+        desk.seat.leave(desk.out, for_good=False)
+        back = await it.resume(desk, began - (has is None), has)
+        await back.out.get(ReplyEnded)
+        told = [event for _, event in back.out.told]
+        at = next(i for i, event in enumerate(told) if isinstance(event, AudioStarted) and event.start_ms > 0)
+        assert not [event for event in told[:at] if isinstance(event, ReplyAudio)]
+        start = told[at]
+        assert isinstance(start, AudioStarted) and audio_of(back) == audio_of(user)[start.start_ms * 48 :]
+
+
+async def test_who_asked_for_one_text_gets_no_audio_of_the_reply_before_it() -> None:
+    async with stage() as it:
+        phone = await it.join()
+        pen = await it.join(phone.seat.conversation.id, mode="speak")
+        phone.say(SendText("hi"))
+        await phone.out.get(ReplyEnded)
+        began = next(seq for seq, event in pen.out.told if isinstance(event, AudioStarted))
+        pen.say(Speak("To all."))
+        await pen.out.get(ReplyAudio)
+        pen.seat.leave(pen.out, for_good=False)
+        back = await it.resume(pen, began, AudioSince(1, 0))
+        await phone.out.get(ReplyEnded, 2)
+        assert {event.reply for event in back.out.of(ReplyAudio)} == {2}
+        assert audio_of(back) == b"".join(event.pcm for event in phone.out.of(ReplyAudio) if event.reply == 2)
+
+
+async def test_what_was_lost_before_listening_for_a_moment_is_still_sent() -> None:
+    """Nothing sounded meanwhile that was not for it."""
+    async with stage() as it:
+        it.llm.replies = [LONG_REPLY]
+        user = await it.join()
+        desk = await it.join(user.seat.conversation.id)
+        user.say(SendText("hello"))
+        await desk.out.get(ReplyAudio)
+        last = desk.out.told[-1][0]
+        await configure(desk, mode="listen")
+        await configure(desk, mode="converse")
+        desk.seat.leave(desk.out, for_good=False)
+        back = await it.resume(desk, last, AudioSince(1, 0))
+        await back.out.get(ReplyEnded)
+        assert audio_of(back) == audio_of(user)

@@ -388,6 +388,54 @@ def test_who_joined_in_the_middle_is_sent_the_rest_alone_whether_or_not_it_was_t
         assert [event.start_ms for _, event in missed if isinstance(event, ReplyAudio)] == places, after
 
 
+@pytest.mark.parametrize("has", [None, AudioSince(3, 0), AudioSince(4, 0), AudioSince(4, 100)])
+def test_who_tuned_in_is_sent_nothing_from_before_whatever_it_asks_for(has: AudioSince | None) -> None:
+    """It heard the others' ``audio.start``, or lost that too; its own is among what it missed."""
+    journal = Journal()
+    journal.append(Pong(None))
+    journal.append(AudioStarted(4))
+    journal.append_audio(audio(4, 0, 100))
+    tuned_in = journal.end
+    journal.append(AudioStarted(4, start_ms=100), ME)
+    journal.append_audio(audio(4, 100, 60))
+    for after in (1, 2):
+        missed = journal.since(after, ME, has, tuned_in=tuned_in)
+        assert missed is not None
+        assert missed[-2:] == [(3, AudioStarted(4, start_ms=100)), (3, audio(4, 100, 60))]
+        assert [event for _, event in missed if isinstance(event, ReplyAudio)] == [audio(4, 100, 60)]
+
+
+def test_what_goes_of_the_audio_before_somebody_tuned_in_is_not_missed_by_it() -> None:
+    journal = Journal()
+    journal.append(AudioStarted(1))
+    for number in range(31):
+        journal.append_audio(audio(1, number * 1000, 1000))  # the first second had to go
+    assert journal.since(1, ME, AudioSince(1, 0)) is None
+    missed = journal.since(1, ME, AudioSince(1, 0), tuned_in=AudioSince(1, 1000))
+    assert missed is not None and len(missed) == 30
+
+
+def test_the_end_is_where_the_audio_that_was_sent_ended() -> None:
+    journal = Journal()
+    assert journal.end == AudioSince(0, 0)
+    journal.append(AudioStarted(1))
+    assert journal.end == AudioSince(0, 0)
+    journal.append_audio(audio(1, 0, 20))
+    assert journal.end == AudioSince(1, 20)
+    journal.append(AudioEnded(1, 20))
+    journal.append(ended(1))
+    journal.append(AudioStarted(2))
+    journal.append_audio(audio(2, 0, 40))
+    assert journal.end == AudioSince(2, 40)
+    journal.append(Cleared(2))
+    assert journal.end == AudioSince(1, 20)
+    journal.append(AudioStarted(3))
+    for number in range(31):
+        journal.append_audio(audio(3, number * 1000, 1000))
+    journal.append(Cleared(3))
+    assert journal.end == AudioSince(3, 0)
+
+
 def test_what_goes_of_the_audio_before_somebody_joined_is_not_missed_by_it() -> None:
     journal = Journal()
     journal.append(AudioStarted(1))

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.hostile.raw import RawClient, connected, text, upgraded
-from tests.transport.apps import EchoApp
+from tests.transport.apps import EchoApp, answer
 from voicesrv import metrics
 from voicesrv.transport import http_protocol
 from voicesrv.transport.server import ServerOptions, running
@@ -217,6 +217,31 @@ async def test_who_asks_or_talks_gives_way_to_nobody() -> None:
         for each in talking:
             each.send(text("hi"))
             assert await each.message() == "hi"
+
+
+async def test_who_still_reads_its_answer_gives_way_to_nobody() -> None:
+    """The app is done with it long before the client is."""
+    size = 16_000_000  # more than the kernel keeps of it
+    given = asyncio.Event()
+
+    class App(EchoApp):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http" and scope["path"] == "/long":
+                await answer(send, bytes(size))
+                given.set()
+                return
+            await super().__call__(scope, receive, send)
+
+    async with running(App(), options(max_connections=3)) as url, contextlib.AsyncExitStack() as stack:
+        reading = await stack.enter_async_context(elsewhere(url))
+        reading.send(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        await given.wait()
+        silent = [await stack.enter_async_context(elsewhere(url)) for _ in range(2)]
+        async with connected(url) as client:
+            assert (await client.request()).status == 200
+            assert await silent[0].end() == b""
+            assert len((await reading.answer()).body) == size
+            assert (await reading.request()).status == 200
 
 
 # --- the Host ------------------------------------------------------------------------------------

@@ -186,6 +186,7 @@ class Conversation:
         self._connect(participant, outbox)
         self.answer(participant, ready)
         participant.joined_at = self.journal.last_seq
+        participant.tuned_in = self.journal.end
         self._tune_in(participant)
         self.floor.audience_changed()
         greeting = participant.setup.greeting
@@ -200,7 +201,13 @@ class Conversation:
         Its old socket, if it still has one, is closed as superseded.
         """
         after = max(after, participant.joined_at)  # a client may count from 0: what was before is not its own
-        missed = self.journal.since(after, participant.id, has, audio=self.floor.is_heard_by(participant))
+        missed = self.journal.since(
+            after,
+            participant.id,
+            has,
+            tuned_in=participant.tuned_in,
+            audio=self.floor.is_heard_by(participant),
+        )
         if missed is None:
             return False
         if participant.outbox is not None:
@@ -265,7 +272,9 @@ class Conversation:
         if isinstance(event, ReplyAudio):
             self.journal.append_audio(event)
             for participant in self.participants.values():
-                if participant.outbox is not None and self.floor.is_heard_by(participant):
+                if not self.floor.is_heard_by(participant):
+                    participant.tuned_in = self.journal.end
+                elif participant.outbox is not None:
                     participant.outbox.deliver(self.journal.last_seq, event)
             return
         seq = self.journal.append(event)

@@ -7,7 +7,7 @@ Both are kept within bounds; what has gone cannot be resumed from, and is never 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -39,6 +39,9 @@ MAX_AUDIO_BYTES = 30_000 * BYTES_PER_MS
 """30 s of a reply: what a client that lost its network can have missed before it gives up."""
 MAX_ENDED_BYTES = 4_000 * BYTES_PER_MS
 """4 s of replies that are over: a client that lost its network has heard the rest, or is ``lead_ms`` behind."""
+
+_START = AudioSince(0, 0)
+"""Before all audio: replies count from 1."""
 
 
 class Entry(NamedTuple):
@@ -84,6 +87,14 @@ class Journal:
         self._entries.extend(entries)
         self._bytes += sum(_size(entry.event) for entry in self._entries)
 
+    @property
+    def end(self) -> AudioSince:
+        """How far the audio went that was sent last; of what was cleared nothing counts."""
+        if not self._audio:
+            return AudioSince(*self._gone)
+        _, last = self._audio[-1]
+        return AudioSince(last.reply, _end_ms(last))
+
     def append_audio(self, audio: ReplyAudio) -> None:
         """Keep a piece of audio in its place after the last event."""
         self._audio.append((self.last_seq, audio))
@@ -92,7 +103,13 @@ class Journal:
         self._drop_audio(MAX_AUDIO_BYTES)
 
     def since(
-        self, after: int, connection: str, has: AudioSince | None = None, *, audio: bool = True
+        self,
+        after: int,
+        connection: str,
+        has: AudioSince | None = None,
+        *,
+        tuned_in: AudioSince = _START,
+        audio: bool = True,
     ) -> list[tuple[int, Event]] | None:
         """Everything for ``connection`` after event ``after``, in order, audio in its place.
 
@@ -102,6 +119,7 @@ class Journal:
             has: how much it has of the audio of the last reply that it was sent audio of; without
                 it, what was sent of a reply whose ``AudioStarted`` it has is taken as received. An
                 ``AudioStarted`` that it has not says where the audio begins for it.
+            tuned_in: from where on audio is for it at all, whatever it says that it has.
             audio: whether it is sent audio at all.
 
         Returns:
@@ -122,17 +140,16 @@ class Journal:
             places = [(event.reply, event.start_ms) for _, _, event in said if isinstance(event, AudioStarted)]
             if has is not None:
                 places.append((has.reply, has.ms))
-            if places and min(places) < self._gone:
-                return None
-            said.extend((seq, 1, piece) for seq, piece in self._audio_from(places, after))
-            said.sort(key=lambda each: each[:2])  # stable: pieces of audio keep their order
+            if places:
+                begin = max(min(places), (tuned_in.reply, tuned_in.ms))
+                if begin < self._gone:
+                    return None
+                said.extend((seq, 1, piece) for seq, piece in self._audio_from(*begin, after))
+                said.sort(key=lambda each: each[:2])  # stable: pieces of audio keep their order
         return [(seq, event) for seq, _, event in said]
 
-    def _audio_from(self, places: Sequence[tuple[int, int]], after: int) -> Iterator[tuple[int, ReplyAudio]]:
-        """Audio from the first of these places on, with its number, which is no lower than ``after``."""
-        if not places:
-            return
-        reply, ms = min(places)
+    def _audio_from(self, reply: int, ms: int, after: int) -> Iterator[tuple[int, ReplyAudio]]:
+        """Audio from this place on, with its number, which is no lower than ``after``."""
         for seq, piece in self._audio:
             if piece.reply >= reply:
                 rest = _from(piece, ms) if piece.reply == reply else piece

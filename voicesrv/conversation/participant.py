@@ -13,7 +13,7 @@ from voicesrv.conversation.listener import Ended, Listener
 from voicesrv.conversation.user_turn import UserTurn
 from voicesrv.engines.base import Llm, Stt, Tts, Vad
 from voicesrv.errors import Code
-from voicesrv.events import Event, Tool
+from voicesrv.events import AudioSince, Event, Tool
 from voicesrv.options import Options
 
 MAX_TOKENS = 4
@@ -96,6 +96,8 @@ class Participant:
         self.setup = setup
         self.joined_at = joined_at
         """Number of its first ``Ready``: what was told before is not for it."""
+        self.tuned_in = AudioSince(0, 0)
+        """Where the audio that it hears began: none from before is for it."""
         self.received_messages = received_messages
         """Text messages that were looked at, from all its sockets."""
         self.listener = Listener(setup.vad, setup.options, received_ms)

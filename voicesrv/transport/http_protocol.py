@@ -186,8 +186,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def _takes_a_place(self) -> bool:
-        """Have a connection that asks nothing give way, of an address that has more of them; say whether one did."""
-        other = self._state.idle.evict(self._address)
+        """Have a connection that asks nothing give way, of an address that has more of them; say whether one did.
+
+        An answer is complete when the app has handed it over, not when it is sent. Who still reads one is passed
+        over, and left to the keep-alive timer. TLS does not show what waits below it; there an answer is only safe
+        that fits into the kernel's buffer (``send_buffer_bytes``), as all of this server's own do.
+        """
+        idle = self._state.idle
+        while (other := idle.evict(self._address)) is not None and other.transport.get_write_buffer_size():
+            pass
         if other is None:
             return False
         metrics.DROPS.labels("http_idle").inc()
