@@ -59,6 +59,7 @@ async def test_every_command_on_the_wire() -> None:
         await client.playback(3, 1200)
         await client.tool_result("t1", "42")
         await client.tool_result("t2", error="no such city")
+        await client.tool_result("t3", None)
         await client.configure(instructions="be brief", tools=[{"name": "f"}], endpointing_ms=200)
         await client.ping()
         await client.ping(7)
@@ -74,6 +75,7 @@ async def test_every_command_on_the_wire() -> None:
         {"type": "playback", "reply": 3, "played_ms": 1200},
         {"type": "tool_result", "id": "t1", "output": "42"},
         {"type": "tool_result", "id": "t2", "error": "no such city"},
+        {"type": "tool_result", "id": "t3", "output": None},
         {
             "type": "configure",
             "id": "configure-1",

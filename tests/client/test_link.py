@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -378,6 +379,35 @@ async def test_commands_are_no_faster_than_the_server_takes_them_and_audio_keeps
             tasks.create_task(rest(link))
         assert link.over
     assert heard == [x for n in range(30) for x in (20 * (n + 1), str(n))]
+
+
+async def test_is_back_before_all_that_waits_is_sent() -> None:
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async def goes_on(peer: Peer) -> None:
+        await peer.ready(limits=SLOW)
+        await peer.say("turn.start", seq=1, turn=1)
+        await peer.socket.wait_closed()
+
+    async def types() -> None:
+        with suppress(Closed):
+            await link.send({"type": "text", "text": "late"})
+
+    async with scripted(drops, goes_on) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        assert link._connection is not None
+        await link._connection._socket.wait_closed()
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            for _ in range(9):
+                tasks.create_task(types())
+            tasks.create_task(link.finish())  # asked for again, behind them
+            await asyncio.sleep(0)
+            assert isinstance(await link.next(), Ready)
+            assert isinstance(await link.next(), TurnStart)
+            await link.close()
 
 
 async def test_reports_that_find_the_server_busy_are_forgotten() -> None:

@@ -37,7 +37,7 @@ def drain(outgoing: Outgoing) -> list[Any]:
     """All that is to be sent: ms of audio, and commands."""
     everything: list[Any] = []
     while (each := outgoing.next()) is not None:
-        everything.append(len(each) // MS if isinstance(each, bytes) else json.loads(each))
+        everything.append(len(each) // MS if isinstance(each, bytes) else json.loads(each.message))
     return everything
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_given_again_where_the_server_does_not_count() -> None:
 def test_a_command_that_was_not_sent_waits_again() -> None:
     outgoing = new()
     text = outgoing.add(TEXT)
-    assert outgoing.next() == text.message
+    assert outgoing.next() is text
     outgoing.take_back()
     assert outgoing.waits(text)
     outgoing.add(CANCEL)
@@ -113,15 +113,33 @@ def test_what_was_taken_back_is_given_again_where_the_server_does_not_count() ->
     assert drain(outgoing) == [TEXT]
 
 
-def test_what_others_say_again_is_not_given_again() -> None:
+def test_the_end_of_a_turn_is_given_again_behind_audio_that_the_server_dropped() -> None:
     outgoing = new()
-    for command in ({"type": "configure", "words": True}, {"type": "close"}, TEXT):
-        outgoing.add(command)
-    assert len(drain(outgoing)) == 3
-    asked = outgoing.add({"type": "configure", "words": False})
+    hear(outgoing, 20)
+    outgoing.add(FINALIZE)
+    hear(outgoing, 20)
+    outgoing.add(FINALIZE)
+    outgoing.add(TEXT)
+    drain(outgoing)
+    outgoing.rewind(received(19, 3))  # all of the first turn: 20 ms, rounded down
+    assert drain(outgoing) == [21, FINALIZE]
+    outgoing.rewind(received(40, 4))
+    assert drain(outgoing) == []
+
+
+def test_a_close_is_not_given_again_and_settings_are_in_their_place() -> None:
+    configure, another = ({"type": "configure", "id": str(n)} for n in range(2))
+    outgoing = new()
+    hear(outgoing, 10)
+    outgoing.add(configure)
+    hear(outgoing, 20)
+    outgoing.add({"type": "close"})
+    drain(outgoing)
+    outgoing.add(TEXT)
+    outgoing.add({"type": "close"})
     outgoing.rewind(received(0, 0))
-    assert not outgoing.waits(asked)
-    assert drain(outgoing) == [TEXT]
+    outgoing.add_first([another, configure])
+    assert drain(outgoing) == [another, 10, configure, 20, TEXT]
 
 
 def test_settings_that_are_asked_for_anew_come_first_and_in_order() -> None:
@@ -143,6 +161,59 @@ def test_a_command_that_may_not_be_sent_yet_keeps_back_what_is_behind_it() -> No
     assert drain(outgoing) == [TEXT, 20]
 
 
+def test_what_the_agent_is_to_say_keeps_no_audio_back() -> None:
+    outgoing = new()
+    outgoing.add(speak("One.", True))
+    outgoing.add({"type": "flush"})
+    hear(outgoing, 10)
+    outgoing.add(FINALIZE)
+    hear(outgoing, 20)
+    assert outgoing.next(may_command=False) == bytes(10 * MS)
+    assert outgoing.next(may_command=False) is None
+    assert drain(outgoing) == [speak("One.", True), {"type": "flush"}, FINALIZE, 20]
+
+
+def test_what_waits_to_be_said_is_dropped_where_all_is_cancelled() -> None:
+    outgoing = new()
+    one = outgoing.add(speak("One.", True))
+    text = outgoing.add(TEXT)
+    two = outgoing.add(speak("Two.", True))
+    outgoing.add(CANCEL)
+    outgoing.add(speak("Three.", True))
+    assert [outgoing.waits(each) for each in (one, text, two)] == [False, True, False]
+    assert drain(outgoing) == [TEXT, CANCEL, speak("Three.", True)]
+
+
+def test_a_command_is_withdrawn_where_nobody_else_wants_it_and_nobody_may_have_it() -> None:
+    outgoing = new()
+    alone = outgoing.add(TEXT)
+    joined = outgoing.add(speak("One ", False))
+    assert outgoing.add(speak("two.", True)) is joined
+    outgoing.withdraw(alone)
+    outgoing.withdraw(joined)
+    assert drain(outgoing) == [speak("One two.", True)]
+    outgoing.withdraw(joined)  # too late
+    both = outgoing.add(speak("Three ", False))
+    outgoing.add(speak("four.", True))
+    outgoing.withdraw(both)
+    outgoing.withdraw(both)
+    sent = outgoing.add(TEXT)
+    assert outgoing.next() is sent
+    outgoing.take_back()
+    outgoing.withdraw(sent)
+    assert drain(outgoing) == [TEXT]
+
+
+def test_text_does_not_join_what_the_server_may_have() -> None:
+    outgoing = new()
+    outgoing.add(speak("One ", False))
+    outgoing.next()
+    outgoing.take_back()
+    outgoing.add(speak("two.", True))
+    outgoing.rewind(received(0, 1))
+    assert drain(outgoing) == [speak("two.", True)]
+
+
 def test_text_that_is_gathered_joins_what_waits_of_it_in_its_place() -> None:
     outgoing = new()
     one = outgoing.add(speak("One ", False))
@@ -155,8 +226,8 @@ def test_text_that_is_gathered_joins_what_waits_of_it_in_its_place() -> None:
     outgoing.add(FINALIZE)
     outgoing.add(speak("six", True))
     assert drain(outgoing) == [
-        speak("One two three.", True),
         10,
+        speak("One two three.", True),
         speak("Four " + "x" * 995, False),
         speak("five ", False),
         FINALIZE,
@@ -176,8 +247,8 @@ def test_another_conversation_is_told_what_means_something_there() -> None:
     outgoing.add(TEXT)
     drain(outgoing)
     hear(outgoing, 10)
-    for command in (FINALIZE, CANCEL, {"type": "tool_result", "id": "t", "output": 1}, TEXT):
-        outgoing.add(command)
+    for type in ("finalize", "cancel", "tool_result", "configure", "close", "text"):
+        outgoing.add({**TEXT, "type": type})
     outgoing.restart(received(0))
     hear(outgoing, 20)
     assert drain(outgoing) == [TEXT, 20]

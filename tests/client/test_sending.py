@@ -11,6 +11,7 @@ import pytest
 from voicesrv_client.connection import Connection
 from voicesrv_client.errors import Closed
 from voicesrv_client.events import Ready
+from voicesrv_client.outgoing import Outgoing, Placed
 from voicesrv_client.ring import MicrophoneRing
 from voicesrv_client.sending import Sender
 
@@ -94,7 +95,7 @@ async def test_what_a_broken_connection_did_not_take_waits_for_the_next() -> Non
     first.broken.set()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(sender.send(text(1)))
-        await sender.send_now({"type": "playback", "reply": 1, "played_ms": 1})  # forgotten
+        await sender.send_past({"type": "playback", "reply": 1, "played_ms": 1})  # forgotten
         await asyncio.sleep(0)
         second = connect(sender, again=True)
     assert (first.heard, second.heard) == ([], [text(1)])
@@ -117,11 +118,101 @@ async def test_a_connection_that_breaks_late_does_not_trouble_the_next() -> None
     assert second.heard == [text(1), text(2)]
 
 
+async def test_what_still_waits_when_it_is_cancelled_is_never_sent_and_what_is_behind_it_is() -> None:
+    sender = Sender(MicrophoneRing())
+    first = connect(sender, limits=ONE_COMMAND)
+    await sender.send(text(1))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(sender.send(text(2)))
+        await asyncio.sleep(0)
+        await sender.send_audio(b"abcd")
+        waiting.cancel()
+        while len(first.heard) < 2:
+            await asyncio.sleep(0)
+        assert first.heard == [text(1), b"abcd"]
+        sender.down()
+        waiting = tasks.create_task(sender.send(text(3)))
+        await asyncio.sleep(0)
+        waiting.cancel()
+    second = connect(sender, again=True, messages=1)
+    await sender.send(text(4))
+    assert second.heard == [b"abcd", text(4)]
+
+
+async def test_text_of_another_that_joined_what_is_cancelled_is_sent() -> None:
+    sender = Sender(MicrophoneRing())
+    async with asyncio.TaskGroup() as tasks:
+        cancelled, _ = (
+            tasks.create_task(sender.send({"type": "speak", "text": word, "flush": False})) for word in ("One ", "two ")
+        )
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        far = connect(sender)
+    assert far.heard == [{"type": "speak", "text": "One two ", "flush": False}]
+
+
+async def test_who_waits_to_have_something_said_returns_when_all_is_cancelled() -> None:
+    sender = Sender(MicrophoneRing())
+    far = connect(sender, limits=ONE_COMMAND)
+    await sender.send(text(1))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        saying = tasks.create_task(sender.send({"type": "speak", "text": "One.", "flush": True}))
+        await asyncio.sleep(0)
+        cancelling = tasks.create_task(sender.send({"type": "cancel"}))
+        await saying
+        cancelling.cancel()
+    assert far.heard == [text(1)]
+
+
+async def test_who_waits_to_send_is_not_woken_by_what_others_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = Sender(MicrophoneRing())
+    connect(sender, limits={"control_messages_per_s": 1000, "control_burst": 12})
+    looks = 0
+    waits = Outgoing.waits
+
+    def counted(outgoing: Outgoing, placed: Placed) -> bool:
+        nonlocal looks
+        looks += 1
+        return waits(outgoing, placed)
+
+    monkeypatch.setattr(Outgoing, "waits", counted)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        for n in range(100):
+            tasks.create_task(sender.send(text(n)))
+    assert looks <= 3 * 100
+
+
+async def test_what_nobody_waits_for_is_sent_when_its_time_comes() -> None:
+    sender = Sender(MicrophoneRing())
+    far = connect(sender, limits={"control_messages_per_s": 1000, "control_burst": 12})
+    for n in range(20):
+        sender.place(text(n))
+    async with asyncio.timeout(10):
+        while len(far.heard) < 20:
+            await asyncio.sleep(0)
+    assert far.heard == [text(n) for n in range(20)]
+
+
+async def test_a_format_changes_also_where_what_it_waits_for_is_cancelled() -> None:
+    sender = Sender(MicrophoneRing())
+    far = connect(sender, limits=ONE_COMMAND)
+    await sender.send(text(1))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(sender.send(text(2)))
+        await asyncio.sleep(0)
+        changing = tasks.create_task(sender.changed("mulaw", 8000, 1))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await changing
+    await sender.send_audio(b"m")
+    assert far.heard == [text(1), b"m"]
+
+
 async def test_a_format_changes_after_the_audio_of_the_old_one() -> None:
     sender = Sender(MicrophoneRing())
     far = connect(sender)
     await sender.send_audio(b"abcd")
     await sender.changed("mulaw", 8000, 1)
-    await sender.send_on_this({"type": "configure", "encoding": "mulaw"})
+    await sender.send_lasting({"type": "configure", "encoding": "mulaw"})
     await sender.send_audio(b"m")
     assert far.heard == [b"abcd", {"type": "configure", "encoding": "mulaw"}, b"m"]

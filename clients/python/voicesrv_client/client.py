@@ -39,8 +39,9 @@ class VoiceClient:
     The iteration ends when the server has closed as asked. Commands wait while the connection is down,
     and where they come faster than the server takes them (20 a second after a burst, unless it says
     otherwise). They raise ``Closed`` once the conversation is over, and ``ValueError`` for a text or a
-    result that is larger than the server takes (64 KiB, likewise). Every method may be cancelled; only
-    that command or audio may then be lost.
+    result that is larger than the server takes (64 KiB, likewise). Every method may be cancelled; a
+    command that still waits is then never sent, unless another's text has joined it or a connection
+    broke on it. Audio, ``configure`` and ``close`` stand once they are given.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class VoiceClient:
         await self._link.send({"type": "finalize"})
 
     async def cancel(self) -> None:
-        """Stop the reply under way, as a barge-in does."""
+        """Stop the reply under way, as a barge-in does; what waits to be said is dropped."""
         await self._link.send({"type": "cancel"})
 
     async def playback(self, reply: int, played_ms: int) -> None:
@@ -158,7 +159,7 @@ class VoiceClient:
 
         Args:
             id: of the ``ToolCall``.
-            output: text, or what can be JSON.
+            output: text, or what can be JSON; None is sent as ``null``.
             error: in place of an output.
 
         Raises:

@@ -80,9 +80,7 @@ class Link:
 
     async def open(self) -> Ready:
         """Connect for the first time; raises what ``Connection.open`` raises."""
-        ready = await self._open({})
-        await self._welcome()
-        return ready
+        return await self._open({})
 
     async def close(self) -> None:
         """End it here and now; whoever waits to send gets ``Closed``."""
@@ -121,7 +119,7 @@ class Link:
 
     async def send_if_up(self, command: Mapping[str, Any]) -> None:
         """Send a command past what waits, or forget it: it would soon be stale."""
-        await self._sender.send_now(command)
+        await self._sender.send_past(command)
 
     async def configure(self, changes: Mapping[str, Any]) -> None:
         """Change options, also those of a new conversation once the server agrees; see ``VoiceClient.configure``.
@@ -136,12 +134,12 @@ class Link:
         self._check(changes)
         if any(name in changes for name in _AUDIO_OPTIONS):
             await self._sender.changed(*_audio_format({**self._wishes.settings, **changes}))
-        await self._sender.send_on_this(self._wishes.ask(changes))
+        await self._sender.send_lasting(self._wishes.ask(changes))
 
     async def finish(self) -> None:
         """Ask the server to finish what was said and close; asked again after a drop."""
         self._closing = True
-        await self._sender.send_on_this(_CLOSE)
+        await self._sender.send_lasting(_CLOSE)
 
     def _check(self, changes: Mapping[str, Any]) -> None:
         self._sender.encoded({"type": "configure", "id": _LONGEST_ID, **changes})
@@ -224,7 +222,6 @@ class Link:
                 error = failure
             else:
                 self.reconnections += 1
-                await self._welcome()
                 return ready
         return None
 
@@ -269,18 +266,13 @@ class Link:
             self._incoming = Incoming(ready.seq)
             self._wishes.begun()
         self.lost_ms += self._sender.connected(connection, ready, self._wishes.unanswered, again=again)
+        if self._closing:
+            self._sender.place(_CLOSE)
         self.conversation, self.connection, self._resume = ready.conversation, ready.connection, ready.resume
         self._connection = connection
         self._up_since = asyncio.get_running_loop().time()
         log.info("on connection %s", ready.connection)
         return ready
-
-    async def _welcome(self) -> None:
-        """Tell a new connection what waits, and what the last one may have swallowed."""
-        if self._closing:
-            await self._sender.send_on_this(_CLOSE)
-        else:
-            await self._sender.drain()
 
     def _end(self, closed: Closed) -> None:
         if self.over:

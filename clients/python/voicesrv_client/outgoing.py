@@ -15,10 +15,12 @@ _SENT_KEPT = 100
 """More than a person says within what a broken connection swallows."""
 _MAX_GATHERED = 1000
 """Characters in one message; the server takes 2000."""
-_REPEATED_BY_OTHERS = ("configure", "close")
-"""Whoever wants them says them again until they are answered."""
-_OF_A_CONVERSATION = ("finalize", "cancel", "tool_result")
-"""They speak of a turn or a reply, so in another conversation they mean nothing."""
+_OF_A_CONVERSATION = ("finalize", "cancel", "tool_result", "configure", "close")
+"""In another one they mean nothing, or are asked for anew."""
+_OF_A_CONNECTION = ("close",)
+"""Asked for anew on the next."""
+_OF_THE_AGENT = ("speak", "flush")
+"""What the agent is to say has no place in what the user says."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,12 +36,14 @@ class Placed:
     """Position in the audio."""
     number: int = 0
     """Among the text messages of this conversation, as the server counts them; 0 until it is sent."""
+    callers: int = 1
+    """How many want it sent."""
 
 
 class Outgoing:
     """Waits for a connection; what was sent is kept, so that what the server did not get can be sent again.
 
-    Pure: the link sends what ``next`` gives.
+    Pure: the sender sends what ``next`` gives. The twin of clients/web/src/outgoing.ts.
     """
 
     def __init__(self, ring: MicrophoneRing) -> None:
@@ -59,7 +63,10 @@ class Outgoing:
         return placed in self._waiting
 
     def add(self, command: Mapping[str, Any], message: str | None = None) -> Placed:
-        """Take a command; the audio given so far comes before it. Text that is gathered joins what waits of it.
+        """Take a command; the audio given so far comes before it.
+
+        Text that is gathered joins what waits of it; text that waits when all is cancelled is dropped, as the server
+        drops what it has.
 
         Args:
             message: the command, encoded.
@@ -71,28 +78,40 @@ class Outgoing:
             TypeError, ValueError: see ``encode``.
         """
         last = self.last
-        if command["type"] == "speak" and last is not None and last.gathered is not None:
-            # Audio between the two does not part them: a microphone is heard all the while that a text is streamed.
+        if command["type"] == "speak" and last is not None and last.gathered is not None and last.number == 0:
             text = last.gathered + command["text"]
             if len(text) <= _MAX_GATHERED:
                 last.message, last.gathered = encode({**command, "text": text}), _gathered(command, text)
+                last.callers += 1
                 return last
         gathered = _gathered(command, command.get("text", ""))
         placed = Placed(command["type"], message or encode(command), gathered, self.ring.end)
+        if placed.type == "cancel":
+            self._waiting = deque(each for each in self._waiting if each.type != "speak")
         self._waiting.append(placed)
         return placed
 
     def add_first(self, commands: Sequence[Mapping[str, Any]]) -> None:
-        """Take commands that come before all that waits."""
-        self._waiting.extendleft(Placed(each["type"], encode(each), None, 0) for each in reversed(commands))
+        """Take commands that come before all that waits, but those that wait in their places."""
+        waiting = {each.message for each in self._waiting}
+        placed = [Placed(each["type"], encode(each), None, 0) for each in commands]
+        self._waiting.extendleft(each for each in reversed(placed) if each.message not in waiting)
 
-    def next(self, *, may_command: bool = True) -> bytes | str | None:
-        """Give what is to be sent next, audio or an encoded command; None where there is nothing.
+    def withdraw(self, placed: Placed) -> None:
+        """One who wanted a command sent no longer does: it is dropped if nobody else does and nobody may have it."""
+        placed.callers -= 1
+        if placed.callers == 0 and placed.number == 0 and placed in self._waiting:
+            self._waiting.remove(placed)
+
+    def next(self, *, may_command: bool = True) -> bytes | Placed | None:
+        """Give what is to be sent next, audio or a command; None where there is nothing.
 
         Args:
             may_command: whether a command may be next; without, it waits with what is behind it.
         """
-        chunk = self.ring.pending(until=self._waiting[0].at if self._waiting else None)
+        chunk = self.ring.pending(
+            until=next((each.at for each in self._waiting if each.type not in _OF_THE_AGENT), None)
+        )
         if chunk:
             return chunk
         if not (self._waiting and may_command):
@@ -101,7 +120,7 @@ class Outgoing:
         self.count()
         placed.number = self._count
         self._sent.append(placed)
-        return placed.message
+        return placed
 
     def take_back(self) -> None:
         """The command that ``next`` gave last was not sent, as far as this side can tell: it waits again."""
@@ -119,15 +138,20 @@ class Outgoing:
             ms of audio that neither side has any more; 0 where nothing is lost.
         """
         n = self._count if ready.received_messages is None else ready.received_messages
-        known = (*self._sent, *self._waiting)
-        missed = [each for each in known if not 0 < each.number <= n]  # it may have what was taken back
-        self._begin(n, missed, without=_REPEATED_BY_OTHERS)
-        return self.ring.rewind(ready.received_ms)
+        lost_ms = self.ring.rewind(ready.received_ms)
+        known = (*self._sent, *self._waiting)  # it may have what was taken back
+        missed = [each for each in known if not 0 < each.number <= n or self._is_cut_off(each)]
+        self._begin(n, missed, without=_OF_A_CONNECTION)
+        return lost_ms
 
     def restart(self, ready: Ready) -> None:
         """A new conversation begins; what belonged to the one before is dropped."""
         self.ring.restart(ready.received_ms)
-        self._begin(ready.received_messages or 0, self._waiting, without=_REPEATED_BY_OTHERS + _OF_A_CONVERSATION)
+        self._begin(ready.received_messages or 0, self._waiting, without=_OF_A_CONVERSATION)
+
+    def _is_cut_off(self, placed: Placed) -> bool:
+        # A server that is being stopped drops audio, uncounted, but obeys and counts the end of a turn behind it.
+        return placed.type == "finalize" and self.ring.lacks(placed.at)
 
     def _begin(self, count: int, waiting: Iterable[Placed], without: Sequence[str]) -> None:
         self._waiting = deque(each for each in waiting if each.type not in without)

@@ -77,6 +77,10 @@ class MicrophoneRing:
         self._cursor = min(position + lost, self.end)
         return lost * 1000 // self._per_second
 
+    def lacks(self, position: int) -> bool:
+        """Whether more audio before a position was not handed on than the server's count in ms rounds off."""
+        return position - self._cursor > self._per_second // 1000
+
     def restart(self, received_ms: int = 0) -> None:
         """Begin a new conversation, in which the server has ``received_ms`` from others already.
 

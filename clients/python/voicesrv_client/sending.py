@@ -20,7 +20,10 @@ _LIMITS: Mapping[str, Any] = {"text_bytes": 65_536, "control_messages_per_s": 20
 
 
 class Sender:
-    """The outgoing half of a conversation; any number of tasks may use it."""
+    """The outgoing half of a conversation; any number of tasks may use it.
+
+    What waits is sent by a task of its own, which lives no longer than there is something to send.
+    """
 
     def __init__(self, ring: MicrophoneRing) -> None:
         """``ring`` is where the audio is kept."""
@@ -32,9 +35,10 @@ class Sender:
         self._set_limits({})
         self._connection: Connection | None = None
         self._up = asyncio.Event()  # a connection stands, or none ever will again
-        self._gone = asyncio.Event()  # none stands
-        self._gone.set()
-        self._order = asyncio.Lock()  # of what is sent
+        self._task: asyncio.Task[None] | None = None  # that sends over this connection
+        self._given = asyncio.Event()  # there is something new for it
+        self._still = asyncio.Event()  # all is sent that may be sent now
+        self._moved: dict[Placed, asyncio.Event] = {}  # of the commands that somebody waits for
 
     # --- connections ----------------------------------------------------------------------------
 
@@ -44,7 +48,7 @@ class Sender:
         """Go on over another connection.
 
         Args:
-            first: commands that come before all that waits.
+            first: commands that come before all that waits, but those that wait in their places.
             again: the conversation is the same as before.
 
         Returns:
@@ -59,21 +63,24 @@ class Sender:
         self.last_sent_s = asyncio.get_running_loop().time()
         self._set_limits(ready.limits)
         self._connection = connection
-        self._gone.clear()
+        self._task = None
         self._up.set()
+        self._go()
         return lost_ms
 
     def down(self) -> None:
         """The connection is gone; what is given meanwhile waits for the next."""
-        self._gone.set()
         if self.over is None:  # else nobody is to wait
             self._up.clear()
+        self._tell(*self._moved)
+        self._still.set()
+        self._given.set()
 
     def end(self, closed: Closed) -> None:
         """There will be no other connection; whoever waits to send is told."""
         self.over = self.over or closed
-        self._gone.set()
         self._up.set()
+        self.down()
 
     # --- what is given --------------------------------------------------------------------------
 
@@ -91,21 +98,22 @@ class Sender:
         return message
 
     async def send_audio(self, data: bytes) -> None:
-        """Keep audio and send it, at once or when the connection is back.
+        """Keep audio and send it, at once or when the connection is back, also where this is cancelled.
 
-        Where a command before it waits for its time, so does this, but not the caller.
+        Where a command before it waits for its time, so does the audio, but not the caller.
 
         Raises:
             Closed: the conversation is over.
         """
         self._check_open()
         self._outgoing.ring.append(data)
-        await self._send_waiting()
+        await self._flush()
 
     async def send(self, command: Mapping[str, Any]) -> None:
         """Send a command, once a connection stands and the pace allows it; what was heard before it goes before it.
 
-        It is sent again on the next connection if this one swallows it. Cancelling does not take it back.
+        It is sent again on the next connection if this one swallows it. Cancelled while it waits, it is never sent,
+        but where another's text has joined it or a connection broke on it.
 
         Raises:
             TypeError, ValueError: see ``encoded``.
@@ -113,36 +121,55 @@ class Sender:
         """
         self._check_open()
         placed = self._outgoing.add(command, self.encoded(command))
-        while self._outgoing.waits(placed):
-            await self._up.wait()
-            self._check_open()
-            await self._send_through(placed)
+        if placed.type == "cancel":
+            self._tell(*self._moved)  # it may have dropped some
+        try:
+            while self._outgoing.waits(placed):
+                await self._up.wait()
+                self._check_open()
+                await self._until_moved(placed)
+        except asyncio.CancelledError:
+            self._outgoing.withdraw(placed)
+            self._tell(placed)
+            self._go()  # what was behind it may be sent
+            raise
 
-    async def send_on_this(self, command: Mapping[str, Any]) -> None:
-        """Send a command on this connection alone, after what waits; for another it is asked for anew."""
-        await self._send_through(self._outgoing.add(command))
+    async def send_lasting(self, command: Mapping[str, Any]) -> None:
+        """Send a command that is asked for anew where it gets lost, and wait for it while this connection stands.
 
-    async def send_now(self, command: Mapping[str, Any]) -> None:
+        It is sent also where this is cancelled.
+        """
+        placed = self.place(command)
+        while self._is_up and self._outgoing.waits(placed):
+            await self._until_moved(placed)
+
+    def place(self, command: Mapping[str, Any]) -> Placed:
+        """Have a command sent after what waits; nobody need wait for it."""
+        placed = self._outgoing.add(command)
+        self._go()
+        return placed
+
+    async def send_past(self, command: Mapping[str, Any]) -> None:
         """Send a command past what waits, or forget it: it would soon be stale."""
-        async with self._order:
-            if not self._gone.is_set() and self._pace.has_any(asyncio.get_running_loop().time()):
-                await self._send_past(command)
+        if self._is_up and self._pace.has_any(asyncio.get_running_loop().time()):
+            await self._write_past(command)
 
     async def ping(self, id: str) -> None:
         """Let the server hear something, whatever waits."""
-        await self._send_past({"type": "ping", "id": id})
+        await self._write_past({"type": "ping", "id": id})
 
     async def changed(self, encoding: str, sample_rate: int, channels: int) -> None:
-        """Go on with audio of another format."""
-        await self.drain()
-        async with self._order:
-            self._outgoing.ring.changed(encoding, sample_rate, channels)
-
-    async def drain(self) -> None:
-        """Send what waits now, while the connection stands."""
-        await self._send_through(self._outgoing.last)
+        """Go on with audio of another format, once that of the old one is sent or the connection is gone."""
+        while self._is_up and (last := self._outgoing.last) is not None:
+            await self._until_moved(last)
+        await self._flush()
+        self._outgoing.ring.changed(encoding, sample_rate, channels)
 
     # --- how it is sent -------------------------------------------------------------------------
+
+    @property
+    def _is_up(self) -> bool:
+        return self._up.is_set() and self.over is None
 
     def _set_limits(self, told: Mapping[str, Any]) -> None:
         limits = {**_LIMITS, **told}
@@ -153,47 +180,66 @@ class Sender:
         if self.over is not None:
             raise self.over
 
-    async def _send_through(self, placed: Placed | None) -> None:
-        """Send what waits as far as this command, while the connection stands; None: what may be sent now."""
-        wait_s = await self._send_waiting()
-        while placed is not None and not self._gone.is_set() and self._outgoing.waits(placed):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._gone.wait()
-            wait_s = await self._send_waiting()
+    async def _until_moved(self, placed: Placed) -> None:
+        """Wait until a command is sent, or may have been dropped, or the connection is gone."""
+        self._go()
+        if self._is_up and self._outgoing.waits(placed):
+            await self._moved.setdefault(placed, asyncio.Event()).wait()
 
-    async def _send_waiting(self) -> float:
-        """Send what may be sent now, and say in how many seconds a command may be."""
+    def _tell(self, *placed: Placed) -> None:
+        for each in placed:
+            if each in self._moved:
+                self._moved.pop(each).set()
+
+    async def _flush(self) -> None:
+        """Have all sent that may be sent now."""
+        if self._is_up:
+            self._still.clear()
+            self._go()
+            await self._still.wait()
+
+    def _go(self) -> None:
+        self._given.set()
+        if self._is_up and self._connection is not None and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._send_waiting(self._connection))
+
+    async def _send_waiting(self, connection: Connection) -> None:
+        """Send what waits, each when it may be, until nothing does or this connection is gone."""
         now = asyncio.get_running_loop().time
-        async with self._order:
-            while not self._gone.is_set():
-                wait_s = self._pace.wait_s(now())
-                message = self._outgoing.next(may_command=wait_s == 0)
-                if message is None:
-                    return wait_s
-                if isinstance(message, str):
+        while self._is_up and connection is self._connection:
+            self._given.clear()
+            wait_s = self._pace.wait_s(now())
+            match self._outgoing.next(may_command=wait_s == 0):
+                case None:
+                    self._still.set()
+                    if self._outgoing.last is None:
+                        return
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(wait_s):
+                            await self._given.wait()
+                case bytes() as audio:
+                    await self._write(connection, audio)
+                case placed:
                     self._pace.spend(now())
-                if not await self._write(message) and isinstance(message, str):
-                    self._outgoing.take_back()
-        return 0.0
+                    if await self._write(connection, placed.message):
+                        self._tell(placed)
+                    elif connection is self._connection:  # else the next one was told of it
+                        self._outgoing.take_back()
 
-    async def _send_past(self, command: Mapping[str, Any]) -> None:
-        self._pace.spend(asyncio.get_running_loop().time())
-        self._outgoing.count()
-        await self._write(encode(command))
+    async def _write_past(self, command: Mapping[str, Any]) -> None:
+        if self._connection is not None:
+            self._pace.spend(asyncio.get_running_loop().time())
+            self._outgoing.count()
+            await self._write(self._connection, encode(command))
 
-    async def _write(self, message: str | bytes) -> bool:
-        """Send a message, and say whether nothing is left to be done for it."""
-        connection = self._connection
-        if connection is None:
-            return False
+    async def _write(self, connection: Connection, message: str | bytes) -> bool:
+        """Send a message, and say whether the connection took it."""
         try:
-            # Whoever asked for it may be cancelled; what is counted as sent is sent all the same.
-            await asyncio.shield(connection.send(message))
+            await connection.send(message)
         except Closed:
-            if connection is not self._connection:  # there is another meanwhile, and it was told
-                return True
-            self.down()
+            if connection is self._connection:
+                self.down()
             return False
-        self.last_sent_s = asyncio.get_running_loop().time()
+        if connection is self._connection:
+            self.last_sent_s = asyncio.get_running_loop().time()
         return True

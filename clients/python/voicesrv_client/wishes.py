@@ -56,7 +56,7 @@ class Wishes:
     def received(self, event: ServerEvent) -> None:
         """Keep what the server agrees to, and forget what it refuses.
 
-        Answers come in order: what was asked before this one and has none was not looked at, and never will be.
+        Answers come in order: what was asked before this one and has none was not obeyed, and never will be.
         """
         if not (isinstance(event, Configured | ServerError) and event.id in self._asked):
             return
