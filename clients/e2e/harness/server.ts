@@ -1,6 +1,7 @@
 /** A real server, as a process of its own. */
 
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -58,13 +59,20 @@ export async function startServer(settings: Record<string, string> = {}): Promis
   return { url, port, log: () => log, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
 }
 
+/** One that nobody uses, outside the range of the system, which may else give it away while the server is not there. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const server = createServer().listen(randomInt(20_000, 30_000), "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch {
+      continue;
+    }
+    const { port } = server.address() as { port: number };
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 async function isReady(url: string): Promise<boolean> {

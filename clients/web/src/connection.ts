@@ -7,6 +7,7 @@ import { SUBPROTOCOL } from "./protocol.js";
 /** What is needed of a WebSocket. */
 export interface Socket {
   binaryType: string;
+  readonly readyState: number;
   readonly bufferedAmount: number;
   onmessage: ((event: { data: string | ArrayBuffer }) => void) | null;
   onclose: ((event: { code: number; reason: string }) => void) | null;
@@ -27,6 +28,8 @@ export interface Listener {
   closed(closing: Closing): void;
 }
 
+/** `WebSocket.OPEN`. */
+const OPEN = 1;
 const OPEN_TIMEOUT_MS = 30_000;
 /* The server takes up to 20 s for engines that are not open yet. */
 
@@ -78,8 +81,9 @@ export class Connection {
     return this.#socket.bufferedAmount;
   }
 
+  /** Send, or forget what a socket that is closing would swallow too, with a complaint in the browser's console. */
   send(message: string | Int16Array<ArrayBuffer>): void {
-    this.#socket.send(message);
+    if (this.#socket.readyState === OPEN) this.#socket.send(message);
   }
 
   /** Close without a word to the listener. */

@@ -3,7 +3,7 @@ import { VoiceError } from "../src/errors.js";
 import { Link } from "../src/link.js";
 import { type Session, type Settings, UPKEEP, type Upkeep } from "../src/settings.js";
 import { Wishes } from "../src/wishes.js";
-import { ScriptedWorld, settled, Told } from "./scripted.js";
+import { CLOSING, ScriptedWorld, settled, Told } from "./scripted.js";
 
 function make(
   options: { settings?: Settings; session?: Session; token?: () => Promise<string | undefined>; url?: string } = {},
@@ -494,6 +494,20 @@ describe("a drop", () => {
     third.ready({ received_messages: 5 });
     await settled();
     expect(third.commands).toEqual([]);
+  });
+
+  test("that is closing is given nothing, and the next one all of it", async () => {
+    const { link, world, socket } = await connected();
+    socket.readyState = CLOSING; // the server has closed, and the browser is about to tell
+    link.send({ type: "text", text: "Hello" });
+    link.sendAudio(samples(0, 3));
+    link.sendIfUp({ type: "ping" });
+    socket.drop();
+    const second = await world.socket(1);
+    second.ready({ received_ms: 0, received_messages: 0 });
+    await settled();
+    expect(second.commands).toEqual([{ type: "text", text: "Hello" }]);
+    expect(second.audio).toEqual([0, 1, 2]);
   });
 
   test("that ends in another conversation takes along what means something there", async () => {

@@ -8,9 +8,15 @@ import type { Audio } from "../src/protocol.js";
 import type { Changes } from "../src/settings.js";
 import type { World } from "../src/world.js";
 
+/* As `WebSocket` has them. */
+const OPEN = 1;
+export const CLOSING = 2;
+const CLOSED = 3;
+
 /** One connection, as the server's end sees it. */
 export class ScriptedSocket implements Socket {
   binaryType = "blob";
+  readyState: number = OPEN;
   bufferedAmount = 0;
   onmessage: Socket["onmessage"] = null;
   onclose: Socket["onclose"] = null;
@@ -29,6 +35,7 @@ export class ScriptedSocket implements Socket {
   }
 
   send(message: string | Int16Array): void {
+    if (this.readyState !== OPEN) throw new Error("WebSocket is already in CLOSING or CLOSED state.");
     if (typeof message !== "string") {
       this.audio.push(...message);
       return;
@@ -47,6 +54,7 @@ export class ScriptedSocket implements Socket {
 
   close(): void {
     this.closed = true;
+    this.readyState = CLOSED;
   }
 
   say(type: string, fields: object = {}): void {
@@ -62,6 +70,7 @@ export class ScriptedSocket implements Socket {
   }
 
   drop(code = 1006, reason = ""): void {
+    this.readyState = CLOSED;
     this.onclose?.({ code, reason });
   }
 }
