@@ -195,18 +195,23 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     await until(page, () => document.querySelector(".reply") !== null);
   });
 
-  test("the server is full: it is tried again when it says", async () => {
+  test("the server is full: it is tried again when it says, and what waits outlives a reload", async () => {
     const small = await serverOf({ max_conversations: "1" });
     const first = await open(small.url);
     await type(first, "Hello.");
     await until(first, () => document.querySelector(".reply") !== null);
     const second = await open(small.url);
     await type(second, "Me too.");
+    await second.fill("#text", "And this.");
+    await second.reload();
+    expect(await second.inputValue("#text")).toBe("Me too.\nAnd this.");
+    await second.press("#text", "Enter");
     await expect
       .poll(() => notice(second).innerText())
       .toMatch(/^The server cannot take a conversation now: .* Next try in \d+ s\.$/);
     await first.click("#anew"); // hangs up
     await until(second, () => document.querySelector(".reply") !== null, 30_000);
+    expect(await second.locator(".turn .said").allInnerTexts()).toEqual(["Me too.\nAnd this."]);
     expect(await notice(second).count()).toBe(0);
   });
 

@@ -38,12 +38,22 @@ export class EntryView {
     };
   }
 
+  /** What is typed, after what is on its way: a page that goes away takes both along. */
+  get draft(): string {
+    return joined(...this.#outbox.waiting, this.#text.value);
+  }
+
+  set draft(text: string) {
+    this.#text.value = text;
+    this.#fits();
+  }
+
   async #send(): Promise<void> {
     const typed = this.#text.value.trim();
     if (typed === "" || !this.#fits()) return;
     this.#text.value = "";
     const unsent = await this.#outbox.send(typed, this.#deliver);
-    if (unsent.length > 0) this.#text.value = [...unsent, this.#text.value].filter((each) => each !== "").join("\n");
+    if (unsent.length > 0) this.draft = joined(...unsent, this.#text.value);
   }
 
   /** Whether the server takes it; where not, say so and leave it be. */
@@ -60,4 +70,5 @@ export class EntryView {
   }
 }
 
+const joined = (...texts: string[]): string => texts.filter((each) => each !== "").join("\n");
 const inWords = (bytes: number): string => bytes.toLocaleString("en");

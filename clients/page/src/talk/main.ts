@@ -22,7 +22,7 @@ import { FaceView } from "./face-view.js";
 import { LogView } from "./log-view.js";
 import { Loudness } from "./loudness.js";
 import { NoticesView } from "./notices-view.js";
-import { forget, save, takeSaved } from "./saved.js";
+import { forget, save, saveDraft, takeDraft, takeSaved } from "./saved.js";
 import { SettingsView } from "./settings-view.js";
 import { SharingView } from "./sharing-view.js";
 import { SpokenWords } from "./spoken.js";
@@ -189,7 +189,7 @@ function remember(change: Partial<Preferences>): void {
   lasting.set(PREFERENCES, JSON.stringify(preferences));
 }
 
-new EntryView(
+const entry = new EntryView(
   (text) => {
     log.toEnd();
     return talk.type(text);
@@ -234,6 +234,7 @@ async function learnAndConnect(): Promise<boolean> {
 function keep(): void {
   const { client, conversation } = talk;
   const { session } = client;
+  saveDraft(ofTab, entry.draft);
   if (session === null) forget(ofTab);
   else save(ofTab, { conversation, session, listening: talk.listens });
 }
@@ -241,6 +242,8 @@ function keep(): void {
 async function begin(): Promise<void> {
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   const saved = takeSaved(ofTab, navigation?.type);
+  const draft = takeDraft(ofTab, navigation?.type);
+  if (draft !== "") entry.draft = draft; // whether to send it still is for who typed it to say
   const goesOn = saved !== null && (joining === undefined || joining === saved.conversation.id);
   if (goesOn) talk.resume(saved);
   moved();
@@ -282,7 +285,10 @@ function parsed(text: string | null): unknown {
 addEventListener("pagehide", keep);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "hidden") keep();
-  else forget(ofTab); // a tab that is made from this one would take it along
+  else {
+    forget(ofTab); // a tab that is made from this one would take it along
+    saveDraft(ofTab, "");
+  }
 });
 navigator.mediaDevices?.addEventListener("devicechange", () => void settings.showDevices(preferences));
 void begin();

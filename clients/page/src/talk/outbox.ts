@@ -5,6 +5,11 @@ export class Outbox {
   #texts: (string | null)[] = []; // null: sent
   #underWay = 0;
 
+  /** What is on its way, in order. */
+  get waiting(): string[] {
+    return this.#texts.filter((each) => each !== null);
+  }
+
   /**
    * @param deliver sends it; false where it could not.
    * @returns what to put back into the entry.
@@ -14,6 +19,9 @@ export class Outbox {
     this.#underWay++;
     if (await deliver(text)) this.#texts[at] = null;
     this.#underWay--;
-    return this.#underWay > 0 ? [] : this.#texts.splice(0).filter((each) => each !== null);
+    if (this.#underWay > 0) return [];
+    const unsent = this.waiting;
+    this.#texts = [];
+    return unsent;
   }
 }

@@ -5,6 +5,7 @@ import type { Keeper } from "../shared/storage.js";
 import { Conversation, type Item } from "./conversation.js";
 
 const NAME = "voicesrv.conversation";
+const DRAFT = "voicesrv.draft";
 const FORMAT = 2;
 
 /** A conversation as it was when the page went away. */
@@ -38,11 +39,27 @@ export function forget(keeper: Keeper): void {
 export function takeSaved(keeper: Keeper, navigation: string | undefined): Saved | null {
   const text = keeper.get(NAME);
   forget(keeper);
-  if (text === null || (navigation !== "reload" && navigation !== "back_forward")) return null;
+  if (text === null || !isThereAgain(navigation)) return null;
   const kept = parse(text);
   if (kept?.format !== FORMAT) return null;
   return { conversation: Conversation.of(kept.id, kept.items), session: kept.session, listening: kept.listening };
 }
+
+/** Put away what was typed and never sent. */
+export function saveDraft(keeper: Keeper, draft: string): void {
+  if (draft === "") keeper.remove(DRAFT);
+  else keeper.set(DRAFT, draft);
+}
+
+/** Take it out again, as `takeSaved`; empty where there is none. */
+export function takeDraft(keeper: Keeper, navigation: string | undefined): string {
+  const draft = keeper.get(DRAFT);
+  keeper.remove(DRAFT);
+  return isThereAgain(navigation) ? (draft ?? "") : "";
+}
+
+const isThereAgain = (navigation: string | undefined): boolean =>
+  navigation === "reload" || navigation === "back_forward";
 
 interface Kept {
   format: number;

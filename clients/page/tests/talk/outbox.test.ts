@@ -10,9 +10,13 @@ test("what was refused comes back in order, whichever was answered first", async
   const answers: ((sent: boolean) => void)[] = [];
   const deliver = () => new Promise<boolean>((resolve) => answers.push(resolve));
   const sends = ["one", "two", "three"].map((text) => outbox.send(text, deliver));
+  expect(outbox.waiting).toEqual(["one", "two", "three"]);
   answers[2]?.(false);
   answers[1]?.(true);
+  await Promise.resolve();
+  expect(outbox.waiting).toEqual(["one", "three"]);
   answers[0]?.(false);
   expect((await Promise.all(sends)).filter((back) => back.length > 0)).toEqual([["one", "three"]]);
+  expect(outbox.waiting).toEqual([]);
   expect(await outbox.send("four", async () => false)).toEqual(["four"]); // and each once
 });

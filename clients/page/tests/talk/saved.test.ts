@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { Keeper } from "../../src/shared/storage.js";
 import { Conversation } from "../../src/talk/conversation.js";
-import { forget, save, takeSaved } from "../../src/talk/saved.js";
+import { forget, save, saveDraft, takeDraft, takeSaved } from "../../src/talk/saved.js";
 
 /** A storage that may be full. */
 class Store implements Storage {
@@ -77,4 +77,16 @@ test.each([
   save(keeper, { conversation, session: SESSION, listening: true });
   expect(takeSaved(keeper, navigation) !== null).toBe(goesOn);
   expect(storage.length).toBe(0); // a copy is of no use later either
+});
+
+test("a draft is taken once, and by the page that is there again alone", () => {
+  saveDraft(keeper, "Are you there?");
+  expect(takeDraft(keeper, "reload")).toBe("Are you there?");
+  expect(takeDraft(keeper, "reload")).toBe("");
+  saveDraft(keeper, "Are you there?");
+  expect(takeDraft(keeper, "navigate")).toBe("");
+  expect(takeDraft(keeper, "reload")).toBe("");
+  saveDraft(keeper, "Are you there?");
+  saveDraft(keeper, "");
+  expect(storage.length).toBe(0);
 });
