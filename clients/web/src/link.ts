@@ -5,9 +5,8 @@ import { type Destination, dial } from "./dial.js";
 import { VoiceError } from "./errors.js";
 import type { Ready, ServerEvent } from "./events.js";
 import { Heartbeat } from "./heartbeat.js";
-import { Outgoing } from "./outgoing.js";
-import { Pace } from "./pace.js";
 import { type Audio, afterClose, backoffMs, buildUrl, type Command, encodeCommand, Incoming } from "./protocol.js";
+import { Sender } from "./sending.js";
 import { type Changes, type Session, UPKEEP, type Upkeep } from "./settings.js";
 import type { Wishes } from "./wishes.js";
 import type { World } from "./world.js";
@@ -25,16 +24,8 @@ export interface Hooks {
 
 const KEEPALIVE = "keepalive";
 const LONGEST_ID = "configure-999999";
-/* What `docs/protocol.md` says that a server takes, until it has said so itself: */
-const TEXT_BYTES = 65_536;
-const MESSAGES_PER_S = 20;
-const MESSAGES_AT_ONCE = 40;
 const STEADY_MS = 5_000;
 /* A connection that lived this long was a good one: the next drop starts the backoff anew. */
-const MAX_BUFFERED = 64_000;
-/* Bytes given to the socket at once, 2 s of audio; what is beyond waits in the ring. */
-const DRAIN_MS = 200;
-/* Until it is looked whether a full socket takes more. */
 
 /** One conversation over as many connections as it takes. */
 export class Link {
@@ -50,8 +41,7 @@ export class Link {
   readonly #world: World;
   readonly #hooks: Hooks;
   readonly #heartbeat: Heartbeat;
-  readonly #outgoing: Outgoing;
-  readonly #pace = new Pace();
+  readonly #sender: Sender;
   readonly #end = new AbortController();
   #session: Session | null;
   #incoming: Incoming;
@@ -59,9 +49,7 @@ export class Link {
   #isClosing = false;
   #attempt = 0;
   #upSince = 0;
-  #textBytes = TEXT_BYTES; // in one message
   #hurry: () => void = () => undefined;
-  #callOffPump: (() => void) | null = null;
   #callOffWake: (() => void) | null = null;
 
   /**
@@ -79,7 +67,7 @@ export class Link {
     this.#hooks = hooks;
     this.#world = world;
     this.#upkeep = upkeep;
-    this.#outgoing = new Outgoing(upkeep.ringMs);
+    this.#sender = new Sender(world, upkeep.ringMs);
     this.#heartbeat = new Heartbeat(
       world.after,
       upkeep.pongMs,
@@ -135,8 +123,7 @@ export class Link {
 
   /** Keep audio and send it, at once or when the connection is back. */
   sendAudio(samples: Int16Array): void {
-    this.#outgoing.hear(samples);
-    this.#pump();
+    this.#sender.hear(samples);
   }
 
   /**
@@ -148,24 +135,19 @@ export class Link {
    * @throws {TypeError} it is no JSON.
    */
   send(command: Command): void {
-    const message = this.#encode(command);
+    const message = this.#sender.encoded(command);
     if (this.#isOver) throw new VoiceError("not_connected", "it is over");
-    if (!this.#offer(command, message)) throw new VoiceError("rate_limited", "too many commands wait");
+    if (!this.#sender.add(command, message)) throw new VoiceError("rate_limited", "too many commands wait");
   }
 
   /** The same, but what cannot be sent is forgotten. @returns whether it can. */
   offer(command: Command): boolean {
-    return this.#offer(command, encodeCommand(command));
+    return !this.#isOver && this.#sender.add(command, encodeCommand(command));
   }
 
   /** Send a command past what waits, or forget it: it would be stale after a reconnection. */
   sendIfUp(command: Command): void {
-    if (this.#connection === null) return;
-    const now = this.#world.now();
-    if (command.type === "playback" && !this.#pace.hasAny(now)) return; // another follows
-    this.#pace.spend(now);
-    this.#outgoing.count();
-    this.#connection.send(encodeCommand(command));
+    this.#sender.sendPast(command);
   }
 
   /**
@@ -175,7 +157,7 @@ export class Link {
    * @throws {TypeError} they are no JSON.
    */
   configure(changes: Changes): void {
-    this.#encode({ type: "configure", id: LONGEST_ID, ...changes });
+    this.#sender.encoded({ type: "configure", id: LONGEST_ID, ...changes });
     const command = this.#wishes.ask(changes);
     if (command === null) throw new VoiceError("rate_limited", "too many changes wait");
     if (this.up) this.send(command);
@@ -184,7 +166,7 @@ export class Link {
   /** Ask the server to close and to say no more; what waits is forgotten. */
   leave(): void {
     this.#isClosing = true;
-    this.#outgoing.drop();
+    this.#sender.drop();
     this.sendIfUp({ type: "cancel" });
     this.sendIfUp({ type: "close" });
   }
@@ -195,45 +177,6 @@ export class Link {
     if (this.up) this.send({ type: "close" });
   }
 
-  #encode(command: Command): string {
-    const message = encodeCommand(command);
-    const size = new TextEncoder().encode(message).length;
-    if (size <= this.#textBytes) return message;
-    throw new VoiceError(
-      "too_large",
-      `${command.type}: ${size} bytes are over the ${this.#textBytes} that the server takes`,
-    );
-  }
-
-  #offer(command: Command, message: string): boolean {
-    if (this.#isOver || !this.#outgoing.add(command, message)) return false;
-    this.#pump();
-    return true;
-  }
-
-  #pump(): void {
-    while (this.#connection !== null) {
-      const { hasCommands } = this.#outgoing;
-      const isFull = this.#connection.waiting >= MAX_BUFFERED && !hasCommands;
-      const now = this.#world.now();
-      const paceMs = this.#pace.waitMs(now);
-      const next = isFull ? null : this.#outgoing.next(paceMs === 0);
-      if (next === null) {
-        if (isFull || hasCommands) this.#pumpIn(isFull ? DRAIN_MS : paceMs);
-        return;
-      }
-      if (typeof next === "string") this.#pace.spend(now);
-      this.#connection.send(next);
-    }
-  }
-
-  #pumpIn(ms: number): void {
-    this.#callOffPump ??= this.#world.after(ms, () => {
-      this.#callOffPump = null;
-      this.#pump();
-    });
-  }
-
   // --- in -----------------------------------------------------------------------------------------
 
   #receive(message: string | ArrayBuffer): void {
@@ -241,7 +184,7 @@ export class Link {
     try {
       const event = this.#incoming.receive(message);
       if (event !== null) this.#take(event);
-      if (this.#outgoing.hasCommands) this.#pump(); // a hidden tab's timers run late
+      this.#sender.nudge();
     } catch (error) {
       if (!(error instanceof VoiceError)) throw error; // a fault of ours
       this.#finish(error);
@@ -345,36 +288,29 @@ export class Link {
       connection.abandon();
       throw givenUp();
     }
-    const again = this.conversation !== "";
-    this.#connection = connection;
-    this.#welcome(session, ready);
-    if (again) this.reconnections++;
-    this.#outgoing.addFirst(this.#wishes.unanswered);
+    this.#welcome(connection, ready, session !== null);
     this.#hooks.received(ready);
-    this.#pump();
     if (this.#isClosing) this.offer({ type: "close" });
   }
 
-  #welcome(session: Session | null, ready: Ready): void {
-    if (session === null) {
+  #welcome(connection: Connection, ready: Ready, isSame: boolean): void {
+    const isFirst = this.conversation === "";
+    if (isSame) {
+      this.#incoming.resumed();
+    } else {
       this.#incoming = new Incoming({ after: ready.seq }); // what was told before is not for us
       this.#wishes.begun();
-    } else {
-      this.#incoming.resumed();
     }
-    if (this.conversation === "") this.#outgoing.begin(ready);
-    else if (session === null) this.#outgoing.restart(ready);
-    else this.lostMs += this.#outgoing.rewind(ready);
+    if (!isFirst) this.reconnections++;
     this.conversation = ready.conversation;
     this.#session = { conversation: ready.conversation, resume: ready.resume, after: 0 };
+    this.#connection = connection;
     this.#upSince = this.#world.now();
     const idleMs = Number(ready.limits.idle_timeout_s ?? Number.POSITIVE_INFINITY) * 1000;
-    const { text_bytes, control_messages_per_s, control_burst } = ready.limits;
-    this.#textBytes = Number(text_bytes ?? TEXT_BYTES);
-    const perSecond = Number(control_messages_per_s ?? MESSAGES_PER_S);
-    this.#pace.start(perSecond, Number(control_burst ?? MESSAGES_AT_ONCE), this.#world.now());
     this.#heartbeat.start(Math.min(this.#upkeep.keepaliveMs, idleMs / 3));
     this.#callOffWake = this.#world.onWake(() => this.#heartbeat.check());
+    const before = isFirst ? "none" : isSame ? "same" : "lost";
+    this.lostMs += this.#sender.connected(connection, ready, before, this.#wishes.unanswered);
   }
 
   // --- the end ------------------------------------------------------------------------------------
@@ -386,10 +322,10 @@ export class Link {
   #hangUp(): void {
     this.#connection?.abandon();
     this.#connection = null;
+    this.#sender.down();
     this.#heartbeat.stop();
-    this.#callOffPump?.();
     this.#callOffWake?.();
-    this.#callOffPump = this.#callOffWake = null;
+    this.#callOffWake = null;
   }
 
   #finish(error: VoiceError | null): void {

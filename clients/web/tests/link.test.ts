@@ -569,20 +569,13 @@ test.each([
 });
 
 describe("the wire", () => {
-  test("holds 2 s of audio at most; a command that ends a turn does not overtake it", async () => {
+  test("sends on in a hidden tab, where timers run late, with whatever is received", async () => {
     const { link, world, socket } = await connected();
-    socket.bufferedAmount = 64_000;
-    link.sendAudio(samples(0, 320));
-    expect(socket.audio).toHaveLength(0);
-    link.send({ type: "finalize" });
-    expect(socket.audio).toHaveLength(320);
-    socket.bufferedAmount = 64_000;
-    link.sendAudio(samples(320, 640));
-    world.pass(1000);
-    expect(socket.audio).toHaveLength(320);
-    socket.bufferedAmount = 0;
-    world.pass(1000);
-    expect(socket.audio).toEqual([...samples(0, 640)]);
+    world.isHidden = true;
+    for (let n = 0; n < 30; n++) link.send({ type: "text", text: String(n) });
+    world.nowMs += 900;
+    socket.say("pong", { id: "keepalive" });
+    expect(socket.commands).toHaveLength(30);
   });
 
   test("that falls silent is asked, and is dropped where it does not answer", async () => {
@@ -631,6 +624,18 @@ describe("the wire", () => {
     expect(told.downs).toBe(0);
     expect(answered).toBeGreaterThanOrEqual(1800 / 16);
     expect(longest).toBeLessThanOrEqual(16_000); // the server allows 60 s
+  });
+
+  test("is given no settings that are no JSON, or too large", async () => {
+    const { link, socket } = await connected();
+    const cyclic: Record<string, unknown> = {};
+    cyclic.self = cyclic;
+    expect(() => link.configure({ instructions: cyclic as unknown as string })).toThrow(TypeError);
+    const instructions = "x".repeat(65_536);
+    expect(() => link.configure({ instructions })).toThrow(expect.objectContaining({ code: "too_large" }));
+    expect(socket.commands).toEqual([]);
+    link.configure({ language: "de" });
+    expect(socket.commands).toEqual([{ type: "configure", language: "de" }]);
   });
 
   test("a page's own ping is answered to the page", async () => {
@@ -725,71 +730,4 @@ describe("the end", () => {
 
 test("an address that is none is refused before anything is opened", () => {
   expect(() => make({ url: "ftp://h" })).toThrow(TypeError);
-});
-
-describe("commands", () => {
-  const token = (n: number) => ({ type: "speak", text: `token ${n} `, flush: false }) as const;
-
-  test("come at the server's rate, and none is lost; what is gathered goes together", async () => {
-    const { link, world, socket } = await connected();
-    const times: number[] = [];
-    const send = socket.send.bind(socket);
-    socket.send = (message) => {
-      if (typeof message === "string") times.push(world.nowMs);
-      send(message);
-    };
-    let said = "";
-    for (let n = 0; n < 300; n++) {
-      link.send(token(n));
-      link.sendAudio(samples(0, 240));
-      said += token(n).text;
-      world.pass(15);
-    }
-    link.send({ type: "flush" });
-    world.pass(5000);
-    const spoken = socket.commands.filter((each) => each.type === "speak");
-    expect(spoken.map((each) => each.text).join("")).toBe(said);
-    expect(spoken.length).toBeLessThan(120);
-    expect(socket.commands.at(-1)).toEqual({ type: "flush" });
-    // A bucket as the server's, 40 filled at 20 a second.
-    let [left, at] = [40, 0];
-    for (const time of times) {
-      left = Math.min(40, left + (time - at) / 50) - 1;
-      at = time;
-      expect(left).toBeGreaterThan(15);
-    }
-  });
-
-  test("go on in a hidden tab, where timers run late, with whatever is received", async () => {
-    const { link, world, socket } = await connected();
-    world.isHidden = true;
-    for (let n = 0; n < 30; n++) link.send({ type: "text", text: String(n) });
-    world.nowMs += 900;
-    socket.say("pong", { id: "keepalive" });
-    expect(socket.commands).toHaveLength(30);
-  });
-
-  test("leave room for pings and reports", async () => {
-    const { link, socket } = await connected();
-    for (let n = 0; n < 60; n++) link.send({ type: "text", text: String(n) });
-    const n = socket.commands.length;
-    for (let played_ms = 0; played_ms < 20; played_ms++) link.sendIfUp({ type: "playback", reply: 1, played_ms });
-    link.sendIfUp({ type: "ping" });
-    expect(n).toBe(15);
-    expect(socket.commands.slice(n).map((each) => each.type)).toEqual([...Array(5).fill("playback"), "ping"]);
-  });
-
-  test("that are no JSON, or too large, are refused where they are given", async () => {
-    const { link, socket } = await connected();
-    const cyclic: Record<string, unknown> = {};
-    cyclic.self = cyclic;
-    expect(() => link.send({ type: "tool_result", id: "t", output: 10n })).toThrow(TypeError);
-    expect(() => link.send({ type: "tool_result", id: "t", output: cyclic })).toThrow(TypeError);
-    expect(() => link.configure({ instructions: cyclic as unknown as string })).toThrow(TypeError);
-    const text = "ä".repeat(32_768);
-    expect(() => link.send({ type: "text", text })).toThrow(expect.objectContaining({ code: "too_large" }));
-    expect(socket.commands).toEqual([]);
-    link.send({ type: "text", text: "Hello" });
-    expect(socket.commands).toEqual([{ type: "text", text: "Hello" }]);
-  });
 });
