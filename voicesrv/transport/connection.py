@@ -1,48 +1,33 @@
 """One WebSocket: what it receives goes to its conversation, what it is told goes out, within bounds.
 
-Two tasks: one only receives and hands on in plain calls, one only sends. A timer looks after both:
-a client that is silent for too long, or does not read what it is sent, is let go.
+Two tasks: one only receives and hands on in plain calls, one only sends (``sender.py``). A timer looks after
+both: a client that is silent for too long, or does not read what it is sent, is let go.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import math
 import time
 import uuid
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from voicesrv import metrics
 from voicesrv.audio.pcm import OUTPUT_RATE
-from voicesrv.audio.stream import OutputMessages
 from voicesrv.conversation.seat import Seat
 from voicesrv.errors import ClientError, Code
-from voicesrv.events import (
-    AppendAudio,
-    AudioEnded,
-    AudioStarted,
-    Cancel,
-    Cleared,
-    Command,
-    Configure,
-    Event,
-    Failed,
-    Playback,
-    ReplyAudio,
-    SendText,
-    Speak,
-    ToolOutput,
-)
+from voicesrv.events import AppendAudio, Configure, Event, Failed, ReplyAudio, ToolOutput
 from voicesrv.options import Options, changed
-from voicesrv.protocols.base import Codec, Message
+from voicesrv.protocols.base import Codec
 from voicesrv.transport.keys import Identity
 from voicesrv.transport.limits import AudioPace, TokenBucket
+from voicesrv.transport.reply_format import ReplyFormat
+from voicesrv.transport.rights import check_command, check_mode
+from voicesrv.transport.sender import Send, Sender
 from voicesrv.transport.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -65,17 +50,7 @@ heard 75 s after the last time. Answers to the server's own pings do not count: 
 also for a program that has forgotten its socket, and no limit would be left."""
 _NOT_COUNTED = (Code.RATE_LIMITED, Code.AUDIO_TOO_FAST)  # these have limits of their own
 
-_MODES_FOR: Mapping[type[Command], tuple[str, ...]] = {
-    SendText: ("converse",),
-    ToolOutput: ("converse",),
-    Speak: ("converse", "speak"),
-    Cancel: ("converse", "speak"),
-    Playback: ("converse", "speak"),
-}
-"""What a key must be allowed to do beyond listening; any one of these scopes will do."""
-
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +88,6 @@ class ConnectionOptions:
         }
 
 
-def check_scope(identity: Identity, options: Options) -> None:
-    """A key's scopes are the modes that it may use.
-
-    Raises:
-        ClientError: ``forbidden``.
-    """
-    if not identity.may(options.mode):
-        raise ClientError(Code.FORBIDDEN, f"mode: {options.mode!r} is not within this key's scopes")
-
-
 class Connection:
     """The socket's end of a seat in a conversation; an ``Outbox``."""
 
@@ -151,21 +116,16 @@ class Connection:
         self._identity = identity
         self._codec = codec
         self._receive = receive
-        self._send = send
+        self._sender = Sender(send)
         self._wire = wire
         self._options = options
         self._defaults = defaults
-        self._waiting: deque[Message] = deque()
-        self._waiting_bytes = 0
         self._max_waiting = 4 * options.max_waiting_bytes  # until the seat is taken: a resume may repeat much
-        self._more = asyncio.Event()
-        self._closing: tuple[int, str] | None = None
         self._finished = False  # whether the client said its ``close`` and got its answer
-        self._output: OutputMessages | None = None  # while a reply's audio is sent
+        self._format = ReplyFormat()
         self._n_errors = 0
         now = time.monotonic()
         self._heard_at = now
-        self._sending_since: float | None = None
         self._control = TokenBucket(options.control_rate, options.control_burst, now)
         self._refusals = TokenBucket(options.control_rate, MAX_REFUSALS, now)
         self._pace = AudioPace(options.audio_pace, options.audio_burst_s, now)
@@ -178,16 +138,15 @@ class Connection:
         try:
             self._seat.take(self, self._options.public())
             self._wire.farewell = self._farewell
-            self._max_waiting = (
-                self._options.max_waiting_bytes + self._waiting_bytes
-            )  # what a resume repeats is not held against the client
+            # What a resume repeats is not held against the client.
+            self._max_waiting = self._options.max_waiting_bytes + self._sender.waiting_bytes
             async with asyncio.TaskGroup() as tasks:
-                sender = tasks.create_task(self._send_all())
+                sender = tasks.create_task(self._sender.run())
                 await self._receive_all()
                 sender.cancel()
         except ClientError as error:  # the seat could not be taken
             self._fail(error)
-            await self._send_all()
+            await self._sender.run()
         finally:
             self._looking.cancel()
             self._seat.leave(self, for_good=self._finished)
@@ -196,13 +155,12 @@ class Connection:
 
     def deliver(self, seq: int, event: Event) -> None:
         """Put an event in line to be sent; never waits."""
-        if self._closing is not None:
+        if self._sender.closing:
             return
-        audible = isinstance(event, ReplyAudio | AudioStarted | AudioEnded | Cleared)
         try:
             messages = [
                 message
-                for each in (self._localised(event) if audible else (event,))
+                for each in self._format.convert(event, self._seat.participant.options)
                 for message in self._codec.send(seq, each)
             ]
         except Exception:  # a fault of ours in one dialect is not the conversation's
@@ -210,19 +168,18 @@ class Connection:
             logger.exception("an event could not be put into words, request id %s", request_id)
             self._fail(ClientError(Code.INTERNAL, f"request id {request_id}"))
             return
+        if isinstance(event, ReplyAudio):
+            _AUDIO_OUT.inc(len(event.pcm) / 2 / OUTPUT_RATE)
         for message in messages:
-            self._waiting.append(message)
-            self._waiting_bytes += _size(message)
-        self._more.set()
-        if self._waiting_bytes > self._max_waiting:
+            self._sender.put(message)
+        if self._sender.waiting_bytes > self._max_waiting:
             self._drop_slow(f"over {self._options.max_waiting_bytes} bytes wait to be read")
 
     def close(self, code: Code | None) -> None:
         """Close after what was delivered."""
-        if self._closing is None:
+        if not self._sender.closing:
             self._finished = code is None
-            self._closing = (1000, "") if code is None else self._codec.refuse(ClientError(code, ""))
-            self._more.set()
+            self._sender.close(*((1000, "") if code is None else self._codec.refuse(ClientError(code, ""))))
 
     # --- receiving ------------------------------------------------------------------------------
 
@@ -233,7 +190,7 @@ class Connection:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return
-            if self._closing is not None:
+            if self._sender.closing:
                 continue
             now = time.monotonic()
             self._heard_at = now
@@ -252,16 +209,16 @@ class Connection:
                         self._meter_audio(length_ms, now)
                         if length_ms > PIECE_MS:
                             await self._hear_in_pieces(command.data, length_ms)
-                        elif self._closing is None:
+                        elif not self._sender.closing:
                             conversation.handle(participant, command)
                     elif isinstance(command, Configure):
                         id = command.id
                         options = changed(participant.options, command.changes, self._defaults)
-                        check_scope(self._identity, options)
+                        check_mode(self._identity, options)
                         await self._reconfigure(options, id)
                     else:
                         id = command.id if isinstance(command, ToolOutput) else None
-                        self._check_right(command)
+                        check_command(self._identity, command)
                         conversation.handle(participant, command)
             except ClientError as error:
                 self._tell(error, id)
@@ -270,17 +227,11 @@ class Connection:
                 logger.exception("connection %s failed, request id %s", participant.id, request_id)
                 self._fail(ClientError(Code.INTERNAL, f"request id {request_id}"))
 
-    def _check_right(self, command: Command) -> None:
-        modes = _MODES_FOR.get(type(command))
-        if modes is not None and not any(map(self._identity.may, modes)):
-            message = f"type: this key may not do that; it takes the scope {' or '.join(modes)}"
-            raise ClientError(Code.FORBIDDEN, message)
-
     async def _hear_in_pieces(self, data: bytes, length_ms: float) -> None:
         """Let others have the loop while much audio is taken in at once, as after a resume."""
         size = int(len(data) * PIECE_MS / length_ms)
         for start in range(0, len(data), size):
-            if self._closing is not None:  # another socket may have this seat by now
+            if self._sender.closing:  # another socket may have this seat by now
                 return
             self._seat.conversation.handle(self._seat.participant, AppendAudio(data[start : start + size]))
             await asyncio.sleep(0)
@@ -348,54 +299,6 @@ class Connection:
             self.deliver(max(1, self._seat.conversation.journal.last_seq), failed)
         self.close(error.code)
 
-    # --- sending --------------------------------------------------------------------------------
-
-    async def _send_all(self) -> None:
-        try:
-            await self._send_each()
-        except OSError:  # the client went away; the receiving task hears of it too
-            self._waiting.clear()
-
-    async def _send_each(self) -> None:
-        send = self._send
-        while True:
-            while self._waiting:
-                message = self._waiting.popleft()
-                self._waiting_bytes -= _size(message)
-                self._sending_since = time.monotonic()
-                if isinstance(message, bytes):
-                    await send({"type": "websocket.send", "bytes": message})
-                else:
-                    await send({"type": "websocket.send", "text": message})
-                self._sending_since = None
-            if self._closing is not None:
-                code, reason = self._closing
-                self._sending_since = time.monotonic()
-                await send({"type": "websocket.close", "code": code, "reason": reason})
-                return
-            self._more.clear()
-            await self._more.wait()
-
-    def _localised(self, event: Event) -> Sequence[Event]:
-        """Put a reply's audio into the format that this connection wants."""
-        options = self._seat.participant.options
-        match event:
-            case AudioStarted():
-                self._output = OutputMessages(options.output_encoding, options.output_sample_rate)
-                encoding, sample_rate = options.output_encoding, options.output_sample_rate
-                return (dataclasses.replace(event, encoding=encoding, sample_rate=sample_rate),)
-            case ReplyAudio(pcm=pcm):
-                if self._output is None:  # resumed in the middle of it
-                    self._output = OutputMessages(options.output_encoding, options.output_sample_rate)
-                _AUDIO_OUT.inc(len(pcm) / 2 / OUTPUT_RATE)
-                return [dataclasses.replace(event, pcm=message) for message in self._output.feed(pcm)]
-            case AudioEnded(reply=reply) if self._output is not None:
-                rest, self._output = self._output.end(), None
-                return [*(ReplyAudio(reply, message, event.duration_ms) for message in rest), event]
-            case Cleared():
-                self._output = None
-        return (event,)
-
     # --- the timer ------------------------------------------------------------------------------
 
     def _period_s(self) -> float:
@@ -403,26 +306,26 @@ class Connection:
 
     def _look(self) -> None:
         now = time.monotonic()
-        if self._sending_since is not None and now - self._sending_since > self._options.send_timeout_s:
-            if self._closing is not None:  # it does not read its farewell either
+        if self._sender.stalled_s(now) > self._options.send_timeout_s:
+            if self._sender.closing:  # it does not read its farewell either
                 self._wire.abort()
             else:
                 self._drop_slow(f"a message waited {self._options.send_timeout_s:.0f} s to be read")
             return
         idle_s = now - self._heard_at
-        if self._closing is None and idle_s > IDLE_PATIENCE * self._options.idle_timeout_s:
+        if not self._sender.closing and idle_s > IDLE_PATIENCE * self._options.idle_timeout_s:
             self._fail(ClientError(Code.IDLE, f"no message for {self._options.idle_timeout_s:.0f} s"))
         self._looking = asyncio.get_running_loop().call_later(self._period_s(), self._look)
 
     def _drop_slow(self, why: str) -> None:
         """Let go of a client that does not read; what waits for it is kept for its resume."""
-        if self._closing is not None:
+        if self._sender.closing:
             return
         metrics.DROPS.labels("slow_consumer").inc()
         error = ClientError(Code.SLOW_CONSUMER, why)
-        self._waiting.clear()
-        self._waiting_bytes = 0
-        self._closing = code, reason = self._codec.refuse(error)
+        code, reason = self._codec.refuse(error)
+        self._sender.drop()
+        self._sender.close(code, reason)
         self._wire.cut(code, reason, self._farewell(error))
 
     def _farewell(self, error: ClientError) -> str | None:
@@ -431,8 +334,3 @@ class Connection:
         failed = Failed(error.code, error.message, fatal=True, retry_after_ms=error.retry_after_ms)
         seq = self._seat.conversation.journal.append(failed, only_for=self._seat.participant.id)
         return next((each for each in self._codec.send(seq, failed) if isinstance(each, str)), None)
-
-
-def _size(message: Message) -> int:
-    """Bytes on the wire, at most."""
-    return len(message) if isinstance(message, bytes) or message.isascii() else 4 * len(message)

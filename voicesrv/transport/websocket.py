@@ -16,9 +16,10 @@ from voicesrv.conversation.seat import Join, Seat
 from voicesrv.errors import ClientError, Code
 from voicesrv.options import Options
 from voicesrv.protocols import native
-from voicesrv.transport.connection import Connection, ConnectionOptions, check_scope
+from voicesrv.transport.connection import Connection, ConnectionOptions
 from voicesrv.transport.keys import Identity
 from voicesrv.transport.refusal import refuse, subprotocol
+from voicesrv.transport.rights import check_mode
 from voicesrv.transport.wire import wire_of
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class NativeEndpoint:
     async def _seat(self, scope: Scope, identity: Identity) -> Seat:
         connect = native.parse_query(_query(scope), self._defaults)
         if connect.resume is None:
-            check_scope(identity, connect.options)
+            check_mode(identity, connect.options)
         join = Join(identity.name, connect.options, connect.conversation, connect.resume, connect.after, connect.has)
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_S):
