@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const MEASURED = ["e2e/{web,page-everybody,firefox,webkit,soak}.e2e.ts", "avatar/e2e/avatar.e2e.ts"];
+const MEASURED = ["e2e/{web,page-everybody,firefox,webkit,soak}.e2e.ts", "avatar/e2e/{avatar,pages}.e2e.ts"];
 
 /** In real browsers against a real server: `npm run e2e` in clients/. What measures runs alone, the others by two. */
 export default defineConfig({

@@ -65,8 +65,9 @@ export async function freePort(): Promise<number> {
     const server = createServer().listen(randomInt(20_000, 30_000), "127.0.0.1");
     try {
       await once(server, "listening");
-    } catch {
-      continue;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") continue;
+      throw error;
     }
     const { port } = server.address() as { port: number };
     server.close();

@@ -81,9 +81,13 @@ export class Connection {
     return this.#socket.bufferedAmount;
   }
 
-  /** Send, or forget what a socket that is closing would swallow too, with a complaint in the browser's console. */
+  /** Whether it takes messages; one that is closing swallows them, and complains in the browser's console. */
+  get isOpen(): boolean {
+    return this.#socket.readyState === OPEN;
+  }
+
   send(message: string | Int16Array<ArrayBuffer>): void {
-    if (this.#socket.readyState === OPEN) this.#socket.send(message);
+    this.#socket.send(message);
   }
 
   /** Close without a word to the listener. */

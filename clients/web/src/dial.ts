@@ -32,7 +32,7 @@ export async function dial(
   world: World,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const { audio_end_ms, ...resume } = session ?? {};
+  const { audio_end_ms, unconfirmed, ...resume } = session ?? {};
   const query: Record<string, OptionValue | undefined> =
     session === null ? { ...to.wishes.query, conversation: to.conversation } : resume;
   query.refuse = "socket";

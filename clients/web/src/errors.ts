@@ -39,7 +39,7 @@ const OWN_SENTENCES = {
   protocol:
     "The voice server speaks another version than this page. Reload the page; if that does not help, update it.",
   not_connected: "There is no connection. Connect first.",
-  closed: "The voice server ended the conversation. Connect again to start a new one.",
+  closed: "The conversation was ended. Connect again to start a new one.",
   insecure_context:
     "Browsers allow the microphone only on https:// pages and on localhost. Open this page with https:// (the server " +
     "can make its own certificate: voicesrv serve --tls self-signed).",

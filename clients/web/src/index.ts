@@ -52,6 +52,7 @@ export {
   type Words,
 } from "./events.js";
 export { type MicrophoneOptions, type MicrophoneState, microphones } from "./microphone.js";
+export type { Unconfirmed } from "./outgoing.js";
 export type { Phase } from "./phase.js";
 export type { Audio, Tool } from "./protocol.js";
 export type { Changes, Session, Settings, Upkeep, VoiceClientOptions } from "./settings.js";

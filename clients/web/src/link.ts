@@ -47,6 +47,7 @@ export class Link {
   #incoming: Incoming;
   #connection: Connection | null = null;
   #isClosing = false;
+  #isLeaving = false;
   #attempt = 0;
   #upSince = 0;
   #hurry: () => void = () => undefined;
@@ -67,7 +68,7 @@ export class Link {
     this.#hooks = hooks;
     this.#world = world;
     this.#upkeep = upkeep;
-    this.#sender = new Sender(world, upkeep.ringMs);
+    this.#sender = new Sender(world, upkeep.ringMs, session?.unconfirmed);
     this.#heartbeat = new Heartbeat(
       world.after,
       upkeep.pongMs,
@@ -79,7 +80,9 @@ export class Link {
 
   /** What a new page needs to go on; null before the first connection, or after the end. */
   get session(): Session | null {
-    return this.#session && { ...this.#session, ...this.#incoming.resumeQuery() };
+    if (this.#session === null) return null;
+    const { unconfirmed } = this.#sender;
+    return { ...this.#session, ...this.#incoming.resumeQuery(), ...(unconfirmed.length > 0 && { unconfirmed }) };
   }
 
   /** Whether a connection stands. */
@@ -104,6 +107,7 @@ export class Link {
     try {
       await Promise.race([this.#openFirst(), gaveUp]);
     } catch (error) {
+      if (this.#isClosing) this.#session = null;
       this.#end.abort(); // whoever waits for the end is told
       throw error;
     }
@@ -136,16 +140,16 @@ export class Link {
    */
   send(command: Command): void {
     const message = this.#sender.encoded(command);
-    if (this.#isOver) throw new VoiceError("not_connected", "it is over");
+    if (this.#isOver || this.#isLeaving) throw new VoiceError("not_connected", "it is over");
     if (!this.#sender.add(command, message)) throw new VoiceError("rate_limited", "too many commands wait");
   }
 
   /** The same, but what cannot be sent is forgotten. @returns whether it can. */
   offer(command: Command): boolean {
-    return !this.#isOver && this.#sender.add(command, encodeCommand(command));
+    return !this.#isOver && !this.#isLeaving && this.#sender.add(command, encodeCommand(command));
   }
 
-  /** Send a command past what waits, or forget it: it would be stale after a reconnection. */
+  /** Send a command past what waits, or forget it where no connection stands: it would be stale after a reconnection. */
   sendIfUp(command: Command): void {
     this.#sender.sendPast(command);
   }
@@ -160,21 +164,25 @@ export class Link {
     this.#sender.encoded({ type: "configure", id: LONGEST_ID, ...changes });
     const command = this.#wishes.ask(changes);
     if (command === null) throw new VoiceError("rate_limited", "too many changes wait");
-    if (this.up) this.send(command);
+    if (this.conversation !== "") this.offer(command); // else it goes first
   }
 
-  /** Ask the server to close and to say no more; what waits is forgotten. */
+  /**
+   * Ask the server to close, to answer nothing and to say no more; what waits is forgotten, as is what is given from
+   * now on.
+   */
   leave(): void {
-    this.#isClosing = true;
-    this.#sender.drop();
-    this.sendIfUp({ type: "cancel" });
-    this.sendIfUp({ type: "close" });
+    this.sendIfUp({ type: "cancel" }); // for a server that does not know `finish`
+    this.sendIfUp({ type: "close", finish: false });
+    this.#sender.down();
+    this.#isClosing = this.#isLeaving = true;
   }
 
   /** Ask the server to finish what was said and close; asked again after a drop. */
   finish(): void {
+    if (this.#isClosing) return;
     this.#isClosing = true;
-    if (this.up) this.send({ type: "close" });
+    if (this.up) this.offer({ type: "close" });
   }
 
   // --- in -----------------------------------------------------------------------------------------
@@ -228,7 +236,8 @@ export class Link {
   #dropped(closing: Closing): void {
     this.#hangUp();
     if (this.#world.now() - this.#upSince > STEADY_MS) this.#attempt = 0;
-    void this.#comeBack(closing, this.#world.now() + this.#upkeep.giveUpMs);
+    if (this.#isLeaving) this.#finish(null);
+    else void this.#comeBack(closing, this.#world.now() + this.#upkeep.giveUpMs);
   }
 
   async #comeBack(closing: Closing, giveUpAt: number): Promise<void> {
@@ -258,6 +267,7 @@ export class Link {
     if (isUnknown) closing = { code: 4007, error: new VoiceError("state_lost", closing.error.detail) };
     if (closing.code === 4007) {
       this.#session = null;
+      this.#sender.forget();
       if (this.conversation === "") this.#wishes.anew(); // no other has begun with what is wanted
     }
     return closing;

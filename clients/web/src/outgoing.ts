@@ -1,6 +1,9 @@
-/** What is to be sent, in order: the microphone's audio, and commands at their places in it. Pure. */
+/**
+ * What is to be sent, in order: the microphone's audio, and commands at their places in it. Pure. The twin of
+ * clients/python/voicesrv_client/outgoing.py.
+ */
 
-import { type Command, encodeCommand } from "./protocol.js";
+import { type Command, encodeCommand, messageBytes } from "./protocol.js";
 import { MicrophoneRing } from "./ring.js";
 
 interface Placed {
@@ -18,6 +21,15 @@ interface Sent extends Placed {
   number: number;
 }
 
+/** A command that the server may not have. */
+export interface Unconfirmed {
+  type: Command["type"];
+  /** The command, encoded. */
+  message: string;
+  /** Its number among the text messages of the conversation; null where it was never sent. */
+  number: number | null;
+}
+
 /** What the server has, as `ready` tells it. */
 export interface Received {
   received_ms: number;
@@ -31,6 +43,7 @@ const MAX_GATHERED = 1000;
 /* Characters in one message; the server takes 2000. */
 const ROUNDING = 16;
 /* Samples by which the server's count in ms may be short. */
+const NEVER_SENT = Number.POSITIVE_INFINITY;
 type Types = readonly Command["type"][];
 const UNBOUNDED: Types = ["configure", "close"];
 /* Whoever asks for them keeps a count of its own. */
@@ -40,22 +53,44 @@ const OF_A_CONNECTION: Types = ["close"];
 /* Asked for anew on the next. */
 const OF_THE_AGENT: Types = ["speak", "flush"];
 /* What the agent is to say has no place in what the user says. */
+const LASTING: Types = ["text", "tool_result", ...OF_THE_AGENT];
+/* These mean the same to a page that is loaded anew; others are asked for anew, or were about audio that is gone. */
 
 /** Waits for a connection; what was sent is kept, so that what the server did not get can be sent again. */
 export class Outgoing {
+  /** Of the largest message that the server takes. */
+  maxBytes = Number.POSITIVE_INFINITY;
   readonly #ring: MicrophoneRing;
   #commands: Placed[] = [];
   #sent: Sent[] = [];
   #count = 0; // of text messages sent, as the server counts them
 
-  /** @param keepMs of audio; what is older is dropped. */
-  constructor(keepMs: number) {
+  /**
+   * @param keepMs of audio; what is older is dropped.
+   * @param unconfirmed of the page that this one goes on for.
+   */
+  constructor(keepMs: number, unconfirmed: readonly Unconfirmed[] = []) {
     this.#ring = new MicrophoneRing(keepMs);
+    this.#sent = unconfirmed.map((each) => ({ ...each, number: each.number ?? NEVER_SENT, gathered: null, at: 0 }));
   }
 
   /** Whether a command waits. */
   get hasCommands(): boolean {
     return this.#commands.length > 0;
+  }
+
+  /** Whether a command waits that has its place in the audio. */
+  get hasPlaced(): boolean {
+    return this.#commands.some(isPlaced);
+  }
+
+  /** What the server may not have, and a page that is loaded anew could say again. */
+  get unconfirmed(): Unconfirmed[] {
+    const sent = this.#sent.map(({ number, ...each }) => ({ ...each, number: number === NEVER_SENT ? null : number }));
+    const waiting = this.#commands.map((each) => ({ ...each, number: null }));
+    return [...sent, ...waiting]
+      .filter(({ type }) => LASTING.includes(type))
+      .map(({ type, message, number }) => ({ type, message, number }));
   }
 
   /** Take audio from the microphone. */
@@ -76,8 +111,8 @@ export class Outgoing {
     const last = this.#commands.at(-1);
     if (type === "speak" && last?.gathered != null) {
       const text = last.gathered + command.text;
-      if (text.length <= MAX_GATHERED) {
-        const whole = encodeCommand({ ...command, text });
+      const whole = encodeCommand({ ...command, text });
+      if (text.length <= MAX_GATHERED && messageBytes(whole) <= this.maxBytes) {
         this.#commands.splice(-1, 1, { type, message: whole, gathered: gathered && text, at: last.at });
         return true;
       }
@@ -95,18 +130,13 @@ export class Outgoing {
     this.#commands.unshift(...placed.filter(({ message }) => !waiting.has(message)));
   }
 
-  /** Forget the commands that wait. */
-  drop(): void {
-    this.#commands = [];
-  }
-
   /**
    * Give what is to be sent next, audio or an encoded command; null where there is nothing.
    *
    * @param mayCommand whether a command may be next; without, it waits with what is behind it.
    */
   next(mayCommand = true): Int16Array<ArrayBuffer> | string | null {
-    const audio = this.#ring.pending(this.#commands.find(({ type }) => !OF_THE_AGENT.includes(type))?.at);
+    const audio = this.#ring.pending(this.#commands.find(isPlaced)?.at);
     if (audio.length > 0) return audio;
     const next = mayCommand ? this.#commands.shift() : undefined;
     if (next === undefined) return null;
@@ -120,10 +150,10 @@ export class Outgoing {
     this.#count++;
   }
 
-  /** The server's counts go on with what waits. */
+  /** The server's counts go on with what waits; what another page said before and the server did not get is given again. */
   begin(received: Received): void {
     this.#ring.begin(received.received_ms);
-    this.#count = received.received_messages ?? 0;
+    this.#sayAgain(received, () => false);
   }
 
   /**
@@ -132,27 +162,38 @@ export class Outgoing {
    * @returns how many ms of audio are lost.
    */
   rewind(received: Received): number {
-    const n = received.received_messages ?? this.#count;
     const lostMs = this.#ring.rewind(received.received_ms);
     // A server that is being stopped drops audio, uncounted, but obeys and counts the end of a turn behind it.
-    const isCutOff = ({ type, at }: Sent) => type === "finalize" && at > this.#ring.cursor + ROUNDING;
-    const swallowed = this.#sent.filter((each) => each.number > n || isCutOff(each));
-    this.#commands = [...swallowed, ...this.#commands];
-    this.#commands = this.#without(OF_A_CONNECTION);
-    this.#sent = [];
-    this.#count = n;
+    this.#sayAgain(received, ({ type, at }) => type === "finalize" && at > this.#ring.cursor + ROUNDING);
     return lostMs;
   }
 
   /** Another conversation takes the place of one that is lost: what belonged to that is dropped. */
   restart(received: Received): void {
     this.#ring.restart(received.received_ms);
-    this.#sent = [];
-    this.#count = received.received_messages ?? 0;
+    this.forget();
     this.#commands = this.#without(OF_A_CONVERSATION);
+    this.#count = received.received_messages ?? 0;
+  }
+
+  /** The conversation is lost: nobody can tell what of it arrived, and what may have is not said twice. */
+  forget(): void {
+    this.#sent = [];
+  }
+
+  #sayAgain({ received_messages: n }: Received, isCutOff: (sent: Sent) => boolean): void {
+    const swallowed = this.#sent.filter((each) => each.number > (n ?? NEVER_SENT) || isCutOff(each));
+    this.#commands = [...swallowed, ...this.#commands];
+    this.#commands = this.#without(OF_A_CONNECTION);
+    this.#sent = [];
+    this.#count = n ?? this.#count;
   }
 
   #without(types: Types): Placed[] {
     return this.#commands.filter(({ type }) => !types.includes(type));
   }
+}
+
+function isPlaced({ type }: Placed): boolean {
+  return !OF_THE_AGENT.includes(type);
 }

@@ -1,4 +1,4 @@
-/** Keeps text messages within the rate that the server takes: one over it is not looked at, and lost. Pure. */
+/** Keeps text messages within the rate that the server takes: one over it is not obeyed, and lost. Pure. */
 
 const SHARE = 0.9;
 /* Of the server's rate: the two clocks differ, and the network delivers by fits. */

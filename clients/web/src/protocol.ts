@@ -57,13 +57,18 @@ export type Command =
   | { type: "tool_result"; id: string; output: unknown }
   | { type: "tool_result"; id: string; error: string }
   | { type: "ping"; id?: string | number }
-  | { type: "close" };
+  | { type: "close"; finish?: boolean };
 
 /** Put a command into words. Halves of surrogate pairs, which the server refuses, become U+FFFD. */
 export function encodeCommand(command: Command): string {
   return JSON.stringify(command, (_, value) =>
     typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\uFFFD") : value,
   );
+}
+
+/** How many bytes a message has on the wire. */
+export function messageBytes(message: string): number {
+  return new TextEncoder().encode(message).length;
 }
 
 // --- after a close ------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
-/** Sends what is given to it, in order and at the server's pace, over one connection after another. */
+/**
+ * Sends what is given to it, in order and at the server's pace, over one connection after another. The twin of
+ * clients/python/voicesrv_client/sending.py.
+ */
 
 import { VoiceError } from "./errors.js";
 import type { Ready } from "./events.js";
-import { Outgoing } from "./outgoing.js";
+import { Outgoing, type Unconfirmed } from "./outgoing.js";
 import { Pace } from "./pace.js";
-import { type Command, encodeCommand } from "./protocol.js";
+import { type Command, encodeCommand, messageBytes } from "./protocol.js";
 import type { World } from "./world.js";
 
 /* What `docs/protocol.md` says that a server takes, until it has said so itself: */
@@ -18,6 +21,8 @@ const DRAIN_MS = 200;
 
 /** What is needed of a connection. */
 export interface Wire {
+  /** Whether it takes messages; one that is closing does not, before it has told that it is closed. */
+  readonly isOpen: boolean;
   /** Bytes that wait for the network. */
   readonly waiting: number;
   send(message: string | Int16Array<ArrayBuffer>): void;
@@ -32,13 +37,21 @@ export class Sender {
   readonly #outgoing: Outgoing;
   readonly #pace = new Pace();
   #wire: Wire | null = null;
-  #textBytes = TEXT_BYTES; // in one message
   #callOff: (() => void) | null = null;
 
-  /** @param keepMs of audio that is kept; what is older is dropped. */
-  constructor(world: World, keepMs: number) {
+  /**
+   * @param keepMs of audio that is kept; what is older is dropped.
+   * @param unconfirmed of the page that this one goes on for.
+   */
+  constructor(world: World, keepMs: number, unconfirmed?: readonly Unconfirmed[]) {
     this.#world = world;
-    this.#outgoing = new Outgoing(keepMs);
+    this.#outgoing = new Outgoing(keepMs, unconfirmed);
+    this.#outgoing.maxBytes = TEXT_BYTES;
+  }
+
+  /** Commands that the server may not have. */
+  get unconfirmed(): Unconfirmed[] {
+    return this.#outgoing.unconfirmed;
   }
 
   // --- connections --------------------------------------------------------------------------------
@@ -61,7 +74,7 @@ export class Sender {
     else lostMs = this.#outgoing.rewind(ready);
     this.#outgoing.addFirst(first);
     const { text_bytes, control_messages_per_s, control_burst } = ready.limits;
-    this.#textBytes = Number(text_bytes ?? TEXT_BYTES);
+    this.#outgoing.maxBytes = Number(text_bytes ?? TEXT_BYTES);
     const perSecond = Number(control_messages_per_s ?? MESSAGES_PER_S);
     this.#pace.start(perSecond, Number(control_burst ?? MESSAGES_AT_ONCE), this.#world.now());
     this.#wire = wire;
@@ -69,7 +82,7 @@ export class Sender {
     return lostMs;
   }
 
-  /** The connection is gone; what is given meanwhile waits for the next. */
+  /** The connection is gone, or nothing more is to go over it; what is given meanwhile waits for the next. */
   down(): void {
     this.#wire = null;
     this.#callOff?.();
@@ -86,12 +99,9 @@ export class Sender {
    */
   encoded(command: Command): string {
     const message = encodeCommand(command);
-    const size = new TextEncoder().encode(message).length;
-    if (size <= this.#textBytes) return message;
-    throw new VoiceError(
-      "too_large",
-      `${command.type}: ${size} bytes are over the ${this.#textBytes} that the server takes`,
-    );
+    const [bytes, most] = [messageBytes(message), this.#outgoing.maxBytes];
+    if (bytes <= most) return message;
+    throw new VoiceError("too_large", `${command.type}: ${bytes} bytes are over the ${most} that the server takes`);
   }
 
   /** Keep audio and send it, at once or when the connection is back. */
@@ -113,9 +123,9 @@ export class Sender {
     return true;
   }
 
-  /** Send a command past what waits, or forget it: it would soon be stale. */
+  /** Send a command past what waits, or forget it where there is no connection; a report, also where the pace is used up. */
   sendPast(command: Command): void {
-    if (this.#wire === null) return;
+    if (!this.#wire?.isOpen) return;
     const now = this.#world.now();
     if (command.type === "playback" && !this.#pace.hasAny(now)) return; // another follows
     this.#pace.spend(now);
@@ -123,9 +133,9 @@ export class Sender {
     this.#wire.send(encodeCommand(command));
   }
 
-  /** Forget the commands that wait. */
-  drop(): void {
-    this.#outgoing.drop();
+  /** The conversation that was to go on is lost. */
+  forget(): void {
+    this.#outgoing.forget();
   }
 
   /** Look whether the time has come for a command that waits: the timers of a hidden tab run late. */
@@ -134,9 +144,9 @@ export class Sender {
   }
 
   #send(): void {
-    while (this.#wire !== null) {
-      const { hasCommands } = this.#outgoing;
-      const isFull = this.#wire.waiting >= MAX_BUFFERED && !hasCommands;
+    while (this.#wire?.isOpen) {
+      const { hasCommands, hasPlaced } = this.#outgoing;
+      const isFull = this.#wire.waiting >= MAX_BUFFERED && !hasPlaced; // the end of a turn does not wait
       const now = this.#world.now();
       const paceMs = this.#pace.waitMs(now);
       const next = isFull ? null : this.#outgoing.next(paceMs === 0);

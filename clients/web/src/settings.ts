@@ -1,6 +1,7 @@
 /** What a page may set: of the conversation, and of how it is kept connected. */
 
 import type { WorkletUrl } from "./audio.js";
+import type { Unconfirmed } from "./outgoing.js";
 import type { Received, Tool } from "./protocol.js";
 
 /**
@@ -45,6 +46,8 @@ export interface Session extends Received {
   resume: string;
   /** How long `audio_reply` is, where all of it had arrived: the server will not say again that this was the end. */
   audio_end_ms?: number;
+  /** What was said and may not have arrived: what the server does not have is said again, once. */
+  unconfirmed?: Unconfirmed[];
 }
 
 /** How a connection is kept up. */

@@ -204,17 +204,20 @@ export class VoiceClient extends TypedEventTarget {
   }
 
   /**
-   * Hang up.
+   * Hang up: a turn that is being spoken is not answered, and a reply under way stops.
    *
    * @param finish hear the server out first: what was said is answered, and its answer played. Where the connection is
    *   being made or was lost, it is still tried for, no longer than ever; where the browser blocks sound, a click is
    *   waited for, 10 s at most. Called again without it, all of that ends at once.
    */
   async disconnect({ finish = false } = {}): Promise<void> {
-    this.stopMicrophone();
-    if (!finish) this.#speaker.reset();
+    if (finish)
+      this.stopMicrophone(); // what was said is a turn
+    else this.#speaker.reset();
     const { count } = this.#lifetime;
-    await this.#lifetime.disconnect(finish);
+    const gone = this.#lifetime.disconnect(finish);
+    this.stopMicrophone();
+    await gone;
     if (finish) await this.#speaker.heardOut();
     if (count === this.#lifetime.count) this.#speaker.close(); // else somebody has connected again
   }

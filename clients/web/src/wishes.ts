@@ -117,7 +117,7 @@ export class Wishes {
     return [...this.#asked.values()].reduce(after, this.#kept);
   }
 
-  /** The answers come in order: what was asked before this and has none was not looked at, and never will be. */
+  /** The answers come in order: what was asked before this and has none was not obeyed, and never will be. */
   #take(id: string | number | null): Changes | null {
     const changes = this.#asked.get(id as string);
     if (changes === undefined) return null;

@@ -496,6 +496,31 @@ describe("a drop", () => {
     expect(third.commands).toEqual([]);
   });
 
+  test("that is closing is given nothing, and another conversation all that means something there", async () => {
+    const { link, world, socket } = await connected();
+    socket.readyState = CLOSING;
+    link.send({ type: "text", text: "Hello" });
+    socket.drop(1012, "shutting_down");
+    (await world.socket(1)).drop(4504, "not_found");
+    const third = await world.socket(2);
+    third.ready({ conversation: "c2", received_ms: 0, received_messages: 0 });
+    await settled();
+    expect(third.commands).toEqual([{ type: "text", text: "Hello" }]);
+  });
+
+  test("leaves settings in their places, also those that are asked for while it is down", async () => {
+    const { link, world, socket } = await connected();
+    socket.drop();
+    link.send({ type: "text", text: "Hello" });
+    link.configure({ language: "de" });
+    link.send({ type: "text", text: "Guten Tag" });
+    const second = await world.socket(1);
+    second.ready();
+    await settled();
+    const [hello, guten] = ["Hello", "Guten Tag"].map((text) => ({ type: "text", text }));
+    expect(second.commands).toEqual([hello, { type: "configure", language: "de" }, guten]);
+  });
+
   test("that is closing is given nothing, and the next one all of it", async () => {
     const { link, world, socket } = await connected();
     socket.readyState = CLOSING; // the server has closed, and the browser is about to tell
@@ -550,6 +575,35 @@ test("a page that was reloaded goes on where it stopped", async () => {
   socket.say("audio.end", { seq: 42, reply: 3 });
   expect(told.events.slice(1)).toMatchObject([{ reply: 3, start_ms: 250 }, { type: "audio.end" }]);
   expect(link.reconnections).toBe(0);
+});
+
+test("a page that was reloaded says again what the one before could not", async () => {
+  const { link, world, socket } = await connected();
+  for (const text of ["one", "two"]) link.send({ type: "text", text });
+  socket.drop();
+  link.send({ type: "text", text: "three" });
+  const session = JSON.parse(JSON.stringify(link.session));
+  link.close();
+  expect(world.sockets).toHaveLength(1);
+  for (const [arrived, said] of [
+    [1, ["two", "three"]],
+    [2, ["three"]],
+  ] as const) {
+    const next = make({ session });
+    void next.link.open();
+    const socket = await next.world.socket(0);
+    expect(Object.keys(socket.query).sort()).toEqual(["after", "conversation", "refuse", "resume"]);
+    socket.ready({ received_messages: arrived });
+    await settled();
+    expect(socket.commands.map(({ text }) => text)).toEqual(said);
+  }
+  const lost = make({ session });
+  void lost.link.open();
+  (await lost.world.socket(0)).drop(4504, "not_found");
+  const other = await lost.world.socket(1);
+  other.ready({ conversation: "c2", received_messages: 0 });
+  await settled();
+  expect(other.commands).toEqual([]);
 });
 
 test.each([
@@ -715,7 +769,35 @@ describe("the end", () => {
     const before = socket.commands.length;
     link.leave();
     world.pass(10_000);
-    expect(socket.commands.slice(before)).toEqual([{ type: "cancel" }, { type: "close" }]);
+    expect(socket.commands.slice(before)).toEqual([{ type: "cancel" }, { type: "close", finish: false }]);
+  });
+
+  test("of who leaves is said once: a drop is it, too, and nothing that is given after it is sent", async () => {
+    const { link, world, told, socket } = await connected();
+    link.send({ type: "text", text: "Never mind" });
+    link.leave();
+    expect(() => link.send({ type: "text", text: "Wait" })).toThrow(expect.objectContaining({ code: "not_connected" }));
+    expect(link.offer({ type: "finalize" })).toBe(false);
+    link.sendAudio(samples(0, 320));
+    link.finish();
+    world.pass(30_000); // no ping either
+    expect(socket.commands.slice(1)).toEqual([{ type: "cancel" }, { type: "close", finish: false }]);
+    expect(socket.audio).toEqual([]);
+    socket.drop();
+    await settled();
+    expect(told.ends).toEqual([null]);
+    expect(world.sockets).toHaveLength(1);
+    expect(link.session).toBeNull();
+  });
+
+  test("that was asked for leaves no session behind, also where the first connection fails", async () => {
+    const session = { conversation: "c1", resume: "r1", after: 0 };
+    const { link, world } = make({ session }, { reconnect: false });
+    const opening = link.open();
+    link.finish();
+    (await world.socket(0)).drop();
+    await expect(opening).rejects.toMatchObject({ code: "unreachable" });
+    expect(link.session).toBeNull();
   });
 
   test("is told to who waits for it where the first connection fails", async () => {

@@ -158,7 +158,7 @@ test("settings keep their places; those that the server has and may not have ans
   expect(drain(outgoing)).toEqual([configure("configure-1"), TEXT, configure("configure-2"), TEXT]);
 });
 
-test("text that waits is dropped where all is cancelled, and so is all that waits when nobody wants it", () => {
+test("text that waits is dropped where all is cancelled", () => {
   const outgoing = new Outgoing(1000);
   const flush: Command = { type: "flush", id: 1 };
   outgoing.add({ type: "speak", text: "One." });
@@ -167,15 +167,14 @@ test("text that waits is dropped where all is cancelled, and so is all that wait
   outgoing.add({ type: "cancel" });
   outgoing.add({ type: "speak", text: "Two." });
   expect(drain(outgoing)).toEqual([flush, TEXT, { type: "cancel" }, { type: "speak", text: "Two." }]);
-  outgoing.add(TEXT);
-  outgoing.drop();
-  expect(drain(outgoing)).toEqual([]);
 });
 
 test("what the agent is to say keeps back nothing that the user says", () => {
   const outgoing = new Outgoing(1000);
   outgoing.add({ type: "speak", text: "One." });
+  outgoing.add({ type: "flush", id: 1 });
   outgoing.hear(samples(160));
+  expect(outgoing.hasPlaced).toBe(false);
   expect(outgoing.next(false)).toHaveLength(160);
   expect(outgoing.next(false)).toBeNull();
 });
@@ -188,4 +187,60 @@ test("a command that may not be sent yet keeps back what is behind it", () => {
   expect(outgoing.next(false)).toHaveLength(160);
   expect(outgoing.next(false)).toBeNull();
   expect(drain(outgoing)).toEqual([TEXT, 160]);
+});
+
+test("nothing is gathered into more bytes than the server takes", () => {
+  const outgoing = new Outgoing(1000);
+  outgoing.maxBytes = 100;
+  const piece = "ä".repeat(10); // 20 bytes
+  for (let n = 0; n < 9; n++) outgoing.add({ type: "speak", text: piece, flush: false });
+  const said = drain(outgoing) as { text: string }[];
+  expect(said.map((each) => each.text.length)).toEqual([30, 30, 30]); // the fourth would make 122 bytes
+});
+
+test("what another page said, and the server did not get, is said again, once, before what this one says", () => {
+  const other = new Outgoing(1000);
+  const said = (text: string): Command => ({ type: "text", text });
+  other.begin(received(0, 3));
+  other.add(said("four"));
+  other.add(FINALIZE);
+  other.add(said("six"));
+  other.hear(samples(320));
+  drain(other);
+  other.add(said("seven"));
+  other.add({ type: "configure", id: "configure-1" });
+  const kept = JSON.parse(JSON.stringify(other.unconfirmed));
+  for (const [n, missing] of [
+    [3, [said("four"), said("six"), said("seven")]],
+    [5, [said("six"), said("seven")]],
+    [6, [said("seven")]],
+    [null, []],
+  ] as const) {
+    const outgoing = new Outgoing(1000, kept);
+    expect(outgoing.unconfirmed).toEqual(kept); // a page that is loaded twice
+    outgoing.hear(samples(160));
+    outgoing.add(TEXT);
+    outgoing.begin(received(20, n));
+    expect(drain(outgoing)).toEqual([...missing, 160, TEXT]);
+    outgoing.rewind(received(30, (n ?? 0) + missing.length + 1));
+    expect(drain(outgoing)).toEqual([]);
+  }
+  const lost = new Outgoing(1000, kept);
+  lost.add(TEXT);
+  lost.forget();
+  lost.begin(received(0, 0));
+  expect(drain(lost)).toEqual([TEXT]);
+});
+
+test("what was sent in a conversation that is lost may have arrived, and is not said in the next", () => {
+  const outgoing = new Outgoing(1000);
+  outgoing.add(TEXT);
+  outgoing.add({ type: "configure", id: "configure-1" });
+  drain(outgoing);
+  outgoing.add({ type: "configure", id: "configure-2" });
+  outgoing.add({ type: "close" });
+  outgoing.restart(received(0, 0));
+  outgoing.add(FINALIZE);
+  outgoing.rewind(received(0, 0));
+  expect(drain(outgoing)).toEqual([FINALIZE]);
 });

@@ -116,6 +116,11 @@ export class ScriptedWorld implements World {
     };
   };
 
+  /** How many timers run. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
   /** Let time pass. */
   pass(ms: number): void {
     const until = this.nowMs + ms;

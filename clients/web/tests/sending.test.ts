@@ -5,6 +5,7 @@ import { ScriptedWorld } from "./scripted.js";
 
 /** Keeps what is sent. */
 class ScriptedWire implements Wire {
+  isOpen = true;
   waiting = 0;
   readonly sent: (Command | number)[] = [];
   readonly times: number[] = [];
@@ -84,6 +85,41 @@ test("a full wire holds 2 s of audio at most; a command that ends a turn does no
   wire.waiting = 0;
   world.pass(1000);
   expect(wire.sent.slice(2)).toEqual([640]);
+});
+
+test("a full wire holds 2 s of audio at most also where text waits to be said", () => {
+  const { world, sender, wire, add, up } = make();
+  up(wire);
+  for (let n = 0; n < 100; n++) add({ type: "speak", text: "x".repeat(600), flush: false });
+  wire.sent.length = 0;
+  wire.waiting = 64_000;
+  sender.hear(new Int16Array(320));
+  world.pass(1000);
+  expect(wire.sent).toEqual([]);
+});
+
+test("a wire that is closing is given nothing, and nothing is taken for sent", () => {
+  const { world, sender, wire, add, up } = make();
+  up(wire);
+  wire.isOpen = false;
+  add(text("Hello"));
+  sender.hear(new Int16Array(320));
+  sender.sendPast({ type: "ping" });
+  world.pass(1000);
+  expect(wire.sent).toEqual([]);
+  sender.down();
+  const other = new ScriptedWire(world);
+  up(other, "lost");
+  expect(other.sent).toEqual([text("Hello")]);
+});
+
+test("a connection that is gone leaves no timer behind", () => {
+  const { world, sender, wire, add, up } = make();
+  up(wire);
+  for (let n = 0; n < 20; n++) add(text(String(n)));
+  expect(world.timers).toBe(1);
+  sender.down();
+  expect(world.timers).toBe(0);
 });
 
 test("commands come at the server's rate, and none is lost; what is gathered goes together", () => {

@@ -448,7 +448,7 @@ describe("hanging up", () => {
   test("stops the reply, says goodbye, and does not wait long", async () => {
     const { client, of, socket } = await connected();
     const hanging = client.disconnect();
-    expect(socket.commands).toEqual([{ type: "cancel" }, { type: "close" }]);
+    expect(socket.commands).toEqual([{ type: "cancel" }, { type: "close", finish: false }]);
     await vi.advanceTimersByTimeAsync(2000);
     await hanging;
     expect(socket.closed).toBe(true);
@@ -617,6 +617,22 @@ describe("a microphone that is let go of", () => {
     client.mute();
     client.mute(false);
     expect(socket.commands).toHaveLength(1);
+  });
+
+  test.each([
+    [false, [{ type: "cancel" }, { type: "close", finish: false }]],
+    [true, [{ type: "finalize" }, { type: "close" }]],
+  ])("by who hangs up ends no turn, but where what was said is to be finished: %s", async (finish, farewell) => {
+    const microphone = device();
+    const { client, socket } = await connected();
+    await client.startMicrophone();
+    microphone.say(1);
+    const hanging = client.disconnect({ finish });
+    expect(socket.commands).toEqual(farewell);
+    expect(client.microphone.state).toBe("off");
+    socket.drop(1000);
+    await vi.advanceTimersByTimeAsync(3000);
+    await hanging;
   });
 
   test("with its key up ends nothing: letting go of the key has", async () => {

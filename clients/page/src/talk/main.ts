@@ -129,6 +129,7 @@ function moved(): void {
   byId("connection-text").textContent = STATES[state];
   byId<HTMLButtonElement>("share").disabled = client.conversation === "";
   byId<HTMLButtonElement>("anew").disabled = client.conversation === "" && talk.conversation.items.length === 0;
+  if (document.visibilityState === "hidden") keep(); // a tab that is hidden may be ended without a word
 }
 
 // --- what goes wrong ----------------------------------------------------------------------------
@@ -234,7 +235,7 @@ async function learnAndConnect(): Promise<boolean> {
 function keep(): void {
   const { client, conversation } = talk;
   const { session } = client;
-  saveDraft(ofTab, entry.draft);
+  saveDraft(ofTab, joining ?? session?.conversation ?? "", entry.draft);
   if (session === null) forget(ofTab);
   else save(ofTab, { conversation, session, listening: talk.listens });
 }
@@ -242,7 +243,7 @@ function keep(): void {
 async function begin(): Promise<void> {
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   const saved = takeSaved(ofTab, navigation?.type);
-  const draft = takeDraft(ofTab, navigation?.type);
+  const draft = takeDraft(ofTab, joining ?? saved?.conversation.id ?? "", navigation?.type);
   if (draft !== "") entry.draft = draft; // whether to send it still is for who typed it to say
   const goesOn = saved !== null && (joining === undefined || joining === saved.conversation.id);
   if (goesOn) talk.resume(saved);
@@ -287,7 +288,7 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "hidden") keep();
   else {
     forget(ofTab); // a tab that is made from this one would take it along
-    saveDraft(ofTab, "");
+    saveDraft(ofTab, "", "");
   }
 });
 navigator.mediaDevices?.addEventListener("devicechange", () => void settings.showDevices(preferences));

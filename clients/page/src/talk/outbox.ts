@@ -11,14 +11,17 @@ export class Outbox {
   }
 
   /**
-   * @param deliver sends it; false where it could not.
+   * @param deliver sends it; false where it could not. Where it throws, the text comes back with the next.
    * @returns what to put back into the entry.
    */
   async send(text: string, deliver: (text: string) => Promise<boolean>): Promise<string[]> {
     const at = this.#texts.push(text) - 1;
     this.#underWay++;
-    if (await deliver(text)) this.#texts[at] = null;
-    this.#underWay--;
+    try {
+      if (await deliver(text)) this.#texts[at] = null;
+    } finally {
+      this.#underWay--;
+    }
     if (this.#underWay > 0) return [];
     const unsent = this.waiting;
     this.#texts = [];

@@ -40,22 +40,26 @@ export function takeSaved(keeper: Keeper, navigation: string | undefined): Saved
   const text = keeper.get(NAME);
   forget(keeper);
   if (text === null || !isThereAgain(navigation)) return null;
-  const kept = parse(text);
+  const kept = parse<Kept>(text);
   if (kept?.format !== FORMAT) return null;
   return { conversation: Conversation.of(kept.id, kept.items), session: kept.session, listening: kept.listening };
 }
 
-/** Put away what was typed and never sent. */
-export function saveDraft(keeper: Keeper, draft: string): void {
+/**
+ * Put away what was typed and never sent.
+ *
+ * @param conversation the id of the one that it is for; empty for one that has not begun.
+ */
+export function saveDraft(keeper: Keeper, conversation: string, draft: string): void {
   if (draft === "") keeper.remove(DRAFT);
-  else keeper.set(DRAFT, draft);
+  else keeper.set(DRAFT, JSON.stringify({ conversation, draft }));
 }
 
-/** Take it out again, as `takeSaved`; empty where there is none. */
-export function takeDraft(keeper: Keeper, navigation: string | undefined): string {
-  const draft = keeper.get(DRAFT);
+/** Take it out again, as `takeSaved`; empty where there is none for this conversation. */
+export function takeDraft(keeper: Keeper, conversation: string, navigation: string | undefined): string {
+  const kept = parse<{ conversation: string; draft: string }>(keeper.get(DRAFT) ?? "");
   keeper.remove(DRAFT);
-  return isThereAgain(navigation) ? (draft ?? "") : "";
+  return isThereAgain(navigation) && kept?.conversation === conversation ? kept.draft : "";
 }
 
 const isThereAgain = (navigation: string | undefined): boolean =>
@@ -69,7 +73,7 @@ interface Kept {
   listening: boolean;
 }
 
-function parse(text: string): Kept | null {
+function parse<T>(text: string): T | null {
   try {
     return JSON.parse(text);
   } catch {

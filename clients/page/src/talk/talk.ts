@@ -167,12 +167,18 @@ export class Talk {
     return this.#maxTextBytes;
   }
 
-  /** @returns whether it was sent; where the connection is lost, once it is back or given up. */
+  /** @returns whether it was sent; where the connection is lost, once it is back or given up. Says itself what failed. */
   async type(text: string): Promise<boolean> {
     if (!(await this.connect())) return false;
     if (this.client.state === "reconnecting" && !(await this.#isBack(text))) return false;
+    try {
+      this.client.sendText(text);
+    } catch (error) {
+      const { code } = error as VoiceError; // that it is too large is told beside the entry, where it is again
+      if (code !== "too_large") this.#failed(error as VoiceError, this.client);
+      return false;
+    }
     this.#stopwatch.typed(performance.now());
-    this.client.sendText(text);
     this.#typed++;
     return true;
   }

@@ -20,3 +20,12 @@ test("what was refused comes back in order, whichever was answered first", async
   expect(outbox.waiting).toEqual([]);
   expect(await outbox.send("four", async () => false)).toEqual(["four"]); // and each once
 });
+
+test("what could not even be tried comes back with the next", async () => {
+  const outbox = new Outbox();
+  const deliver = () => Promise.reject(new Error("no"));
+  await expect(outbox.send("one", deliver)).rejects.toThrow("no");
+  expect(outbox.waiting).toEqual(["one"]);
+  expect(await outbox.send("two", async () => false)).toEqual(["one", "two"]);
+  expect(await outbox.send("three", async () => true)).toEqual([]);
+});

@@ -79,14 +79,19 @@ test.each([
   expect(storage.length).toBe(0); // a copy is of no use later either
 });
 
-test("a draft is taken once, and by the page that is there again alone", () => {
-  saveDraft(keeper, "Are you there?");
-  expect(takeDraft(keeper, "reload")).toBe("Are you there?");
-  expect(takeDraft(keeper, "reload")).toBe("");
-  saveDraft(keeper, "Are you there?");
-  expect(takeDraft(keeper, "navigate")).toBe("");
-  expect(takeDraft(keeper, "reload")).toBe("");
-  saveDraft(keeper, "Are you there?");
-  saveDraft(keeper, "");
+test("a draft is taken once, by the page that is there again, for the conversation that it was typed in", () => {
+  const put = () => saveDraft(keeper, "cv_1", "Are you there?");
+  put();
+  expect(takeDraft(keeper, "cv_1", "reload")).toBe("Are you there?");
+  expect(takeDraft(keeper, "cv_1", "reload")).toBe("");
+  put();
+  expect(takeDraft(keeper, "cv_1", "navigate")).toBe("");
+  expect(takeDraft(keeper, "cv_1", "reload")).toBe("");
+  put();
+  expect(takeDraft(keeper, "cv_2", "back_forward")).toBe("");
+  put();
+  saveDraft(keeper, "cv_1", "");
   expect(storage.length).toBe(0);
+  storage.setItem("voicesrv.draft", "{");
+  expect(takeDraft(keeper, "cv_1", "reload")).toBe("");
 });
