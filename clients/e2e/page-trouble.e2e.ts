@@ -102,6 +102,20 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     await eventually(() => notice(page).count()).toBe(0);
   });
 
+  test("the network dies without a word: what was typed into it is said by the page that is loaded anew", async () => {
+    const network = await startProxy(stand.server.port);
+    closing.push(() => network.stop());
+    const page = await open(network.url);
+    await type(page, "Hello.");
+    await until(page, () => document.querySelector(".reply") !== null);
+    network.swallow();
+    await type(page, "Are you there?");
+    await page.reload();
+    await until(page, () => document.querySelectorAll(".reply").length === 2);
+    expect(await page.locator(".turn .said").allInnerTexts()).toEqual(["Hello.", "Are you there?"]);
+    expect(await page.inputValue("#text")).toBe("");
+  });
+
   test("the server stops, which is one notice, and what is typed meanwhile is seen and sent", async () => {
     const first = await startServer();
     closing.push(() => first.kill());

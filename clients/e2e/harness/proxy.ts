@@ -12,6 +12,8 @@ export interface Network {
   /** Break them, and refuse new ones until `allow`. */
   refuse(): void;
   allow(): void;
+  /** Let nothing more through on the connections that there are, and tell nobody; new ones work. */
+  swallow(): void;
   stop(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export interface Network {
  */
 export async function startProxy(target: number, delayMs: () => number = () => 0): Promise<Network> {
   const sockets = new Set<Socket>();
+  const deaf = new WeakSet<Socket>();
   let refusing = false;
   const server = createServer((client) => {
     if (refusing) {
@@ -31,14 +34,15 @@ export async function startProxy(target: number, delayMs: () => number = () => 0
     }
     const upstream = connect(target, "127.0.0.1").setNoDelay();
     client.setNoDelay();
-    client.pipe(upstream);
+    client.on("data", (data) => deaf.has(client) || upstream.write(data));
+    client.on("end", () => upstream.end());
     let order = Promise.resolve();
     upstream.on("data", (data) => {
       const due = Date.now() + delayMs();
       order = order.then(async () => {
         const waitMs = due - Date.now();
         if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-        if (!client.destroyed) client.write(data);
+        if (!client.destroyed && !deaf.has(client)) client.write(data);
       });
     });
     upstream.on("end", () => void order.then(() => client.end()));
@@ -69,6 +73,9 @@ export async function startProxy(target: number, delayMs: () => number = () => 0
     },
     allow: () => {
       refusing = false;
+    },
+    swallow: () => {
+      for (const socket of sockets) deaf.add(socket);
     },
     stop: async () => {
       cut();
