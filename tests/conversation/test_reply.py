@@ -346,6 +346,23 @@ async def test_a_fault_while_it_is_held_is_told_once_it_is_wanted() -> None:
         assert it.of(ReplyEnded)[0].cause is ReplyCause.FAILED and it.calls[-1] == "over"
 
 
+async def test_an_error_is_counted_when_it_is_told() -> None:
+    told = metrics.ERRORS.labels("engine_failed")._value
+    before = told.get()
+    async with bench() as it:
+        reply = it.think(EngineError("no"), held=True)
+        await asyncio.sleep(5)
+        assert told.get() == before
+        reply.release()
+        await asyncio.sleep(5)
+        assert it.names.count("Failed") == 1 and told.get() == before + 1
+    async with bench() as it:
+        reply = it.think(EngineError("no"), held=True)
+        await asyncio.sleep(5)
+        reply.discard()
+        assert told.get() == before + 1
+
+
 # --- stopped ------------------------------------------------------------------------------------
 
 
@@ -424,6 +441,34 @@ async def test_a_voice_that_cannot_be_had_any_more_costs_only_what_it_did_not_sa
         assert (ended.heard, ended.cause) == (said + " These two", ReplyCause.FAILED)
         assert reply.items() == [AgentItem(said + " These two", interrupted=True)]
         assert len(voice.spoken) == 1 + ATTEMPTS and voice.open == 0
+
+
+async def test_a_text_that_cannot_be_spoken_is_tried_once_and_counts() -> None:
+    class Refuses(Voice):
+        async def synthesize(self, text: str, options: TtsOptions) -> AsyncGenerator[Speech, None]:
+            self.spoken.append(text)
+            raise EngineError("no such voice")
+            yield
+
+    failures, told = metrics.ENGINE_FAILURES.labels("fake")._value, metrics.ERRORS.labels("engine_failed")._value
+    before = (failures.get(), told.get())
+    async with bench() as it:
+        it.tts = Refuses()
+        it.dictate(FOUR)
+        await asyncio.sleep(5)
+        assert it.tts.spoken == [FOUR] and it.of(ReplyEnded)[0].cause is ReplyCause.FAILED
+        assert (failures.get(), told.get()) == (before[0] + 1, before[1] + 1)
+
+
+async def test_each_loss_of_a_voice_counts() -> None:
+    failures = metrics.ENGINE_FAILURES.labels("fake")._value
+    before = failures.get()
+    async with bench() as it:
+        it.tts = Voice(fail_at=[1])
+        it.dictate(FOUR)
+        await asyncio.sleep(5)
+        assert it.of(ReplyEnded)[0].cause is ReplyCause.COMPLETE
+        assert failures.get() == before + 1
 
 
 async def test_a_model_is_not_listened_to_when_the_voice_has_failed() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
 
@@ -245,6 +245,23 @@ async def test_a_lost_model_is_asked_once_more_where_it_said_nothing_yet() -> No
     with pytest.raises(EngineError):
         await text_of(thinking(llm))
     assert len(llm.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("requests", "n_failures"),
+    [
+        ([[EngineUnavailable("down")], [TextDelta("Hi.")]], 1),
+        ([[EngineUnavailable("down")], [EngineUnavailable("down")]], 2),
+        ([[EngineError("refused")]], 1),
+        ([[TextDelta("Hi.")]], 0),
+    ],
+)
+async def test_each_failure_of_a_model_counts(requests: list[list[LlmEvent | Exception]], n_failures: int) -> None:
+    failures = metrics.ENGINE_FAILURES.labels("fake")._value
+    before = failures.get()
+    with suppress(EngineUnavailable, EngineError):
+        await text_of(thinking(Script(*requests)))
+    assert failures.get() == before + n_failures
 
 
 async def test_a_request_counts_as_a_stream_in_use() -> None:

@@ -8,8 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import pytest
 
 from tests.conversation.stage import Player, stage
+from voicesrv import metrics
 from voicesrv.engines.base import Pause, Samples, SttCapabilities, SttOptions, Transcript
-from voicesrv.errors import ClientError, Code, EngineUnavailable
+from voicesrv.errors import ClientError, Code, EngineError, EngineUnavailable
 from voicesrv.events import (
     AppendAudio,
     AudioEnded,
@@ -290,6 +291,26 @@ async def test_a_turn_that_no_engine_could_finish_says_so_before_its_end() -> No
         assert user.out.names.index("Failed") < user.out.names.index("TurnEnded")
         assert ended.text == "hello"
         await user.out.get(ReplyEnded)  # what was understood is answered
+
+
+async def test_an_error_that_everybody_is_told_of_counts_once() -> None:
+    told = metrics.ERRORS.labels("engine_failed")._value
+    before = told.get()
+    async with stage() as it:
+
+        async def fails(audio, options):  # type: ignore[no-untyped-def]
+            raise EngineError("no such language")
+            yield
+
+        it.stt.transcribe = fails  # type: ignore[method-assign]
+        user = await it.join(mode="listen")
+        friend = await it.join(user.seat.conversation.id, mode="listen")
+        user.speak(400)
+        user.pause(800)
+        await user.out.get(TurnEnded)
+        await friend.out.get(TurnEnded)
+        assert len(user.out.of(Failed)) == len(friend.out.of(Failed)) == 1
+    assert told.get() == before + 1
 
 
 async def test_the_turn_of_somebody_who_hung_up_is_told_to_the_others() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import numpy as np
 import pytest
 
+from voicesrv import metrics
 from voicesrv.conversation import clock
 from voicesrv.conversation.user_turn import ATTEMPTS, FINAL_WITHIN_S, RETRY_DELAYS_S, UserTurn
 from voicesrv.engines.base import Pause, Samples, SttCapabilities, SttOptions, Transcript
@@ -114,6 +115,26 @@ async def test_what_cannot_be_transcribed_is_not_tried_again(said: list[Transcri
     assert turn.failed and result.is_final and len(stt.streams_left) == 1
     assert result.text == ("hm" if len(said) == 2 else "")
     assert result.confidence == (1.0 if len(said) == 2 else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("streams", "n_failures"),
+    [
+        ([[EngineUnavailable("died")], [final("hello")]], 1),
+        ([[EngineError("cannot")]], 1),
+        ([[EngineUnavailable("died")]] * ATTEMPTS, ATTEMPTS),
+        ([[final("hello")]], 0),
+    ],
+)
+async def test_each_failure_of_a_recogniser_counts(
+    streams: list[list[Transcript | Exception]], n_failures: int
+) -> None:
+    failures = metrics.ENGINE_FAILURES.labels("fake")._value
+    before = failures.get()
+    turn = turn_of(Script(*streams), [])
+    turn.audio.close()
+    await turn.transcribe()
+    assert failures.get() == before + n_failures
 
 
 async def test_nothing_after_the_final_transcript_is_listened_to() -> None:

@@ -130,11 +130,42 @@ async def test_voices(espeak: EspeakTts) -> None:
         ("", "en-NZ", "en-us"),
         ("", "de-AT", "de"),
         ("", "pt-BR", "pt-br"),
+        ("", "fr-FR", "fr-fr"),
+        ("", "zh-CN", "zh"),
+        ("", "no", "no"),
+        ("", "chr", "chr-US-Qaaa-x-west"),
         ("EN-US+f3", "de", "en-us+f3"),
     ],
 )
 async def test_the_voice_that_is_meant(espeak: EspeakTts, voice: str, language: str, chosen: str) -> None:
     assert espeak.voice_for(voice, language) == chosen
+
+
+async def test_whatever_is_listed_can_be_heard(espeak: EspeakTts) -> None:
+    listed = espeak.capabilities.voices
+    assert len(listed) > 130 and espeak.capabilities.languages == listed
+    assert {"en-gb", "fr-fr", "zh", "no", "hbs", "chr-US-Qaaa-x-west"} <= set(listed)
+    for name in listed:
+        for asked in (TtsOptions(voice=name), TtsOptions(voice=f"{name}+f3"), TtsOptions(language=name.upper())):
+            pieces = await spoken(espeak, "papa", asked)
+            assert length_ms(pieces) > 100, asked
+            assert max(np.abs(piece.samples.astype(int)).max() for piece in pieces) > 3000, asked
+
+
+async def test_a_voice_without_its_dictionary_is_not_listed(espeak: EspeakTts) -> None:
+    """Faroese loads, and makes no sound of anything."""
+    assert "fo" not in espeak.capabilities.voices
+    with pytest.raises(EngineError, match="'fo-FO'"):
+        await spoken(espeak, "papa", TtsOptions(language="fo-FO"))
+
+
+@pytest.mark.parametrize(("voice", "same_as"), [("en-gb", "en"), ("fr-fr", "fr"), ("zh", "cmn"), ("no", "nb")])
+async def test_some_voices_have_two_names(espeak: EspeakTts, voice: str, same_as: str) -> None:
+    one, other, third = [
+        [shape.viseme for piece in await spoken(espeak, SENTENCE, TtsOptions(voice=name)) for shape in piece.visemes]
+        for name in (voice, same_as, "en-us")
+    ]
+    assert one == other != third
 
 
 @pytest.mark.parametrize("voice", ["nobody", "en-us+nobody", "../../etc/passwd", "en-us+../x"])

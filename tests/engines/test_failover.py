@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from voicesrv import metrics
 from voicesrv.audio.pcm import OUTPUT_RATE
 from voicesrv.conversation.user_turn import UserTurn
 from voicesrv.engines import failover
@@ -212,6 +213,20 @@ async def test_a_voice_that_is_lost_before_its_first_word_is_not_missed() -> Non
         pieces = await spoken(tts)
         assert [word.text for piece in pieces for word in piece.words] == ["one", "two"]
         assert (first.spoken, second.spoken, tts.name) == (["one two"], ["one two"], "b")
+
+
+async def test_a_loss_that_is_not_noticed_outside_is_counted_here() -> None:
+    failures = [metrics.ENGINE_FAILURES.labels(name)._value for name in ("a", "b")]
+    before = [each.get() for each in failures]
+    engines = [Synthesiser("a"), Synthesiser("b")]
+    async with TtsFailover(["a", "b"], Shelf(*engines).tts) as tts:
+        engines[0].die_after = 0
+        await spoken(tts)
+        assert [each.get() for each in failures] == [before[0] + 1, before[1]]
+        engines[1].die_after = 1
+        with pytest.raises(EngineUnavailable):
+            await spoken(tts)
+    assert [each.get() for each in failures] == [before[0] + 1, before[1]]  # whoever asked for it counts this one
 
 
 async def test_a_voice_that_is_lost_in_mid_sentence_is_told_and_rests() -> None:

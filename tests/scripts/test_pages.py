@@ -108,7 +108,16 @@ def test_changed_sources_are_built_again(clone: Clone, source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["web/dist/index.js", "node_modules/a/a.js", "web/tests/a.test.ts", "web/README.md", "e2e/a.ts", "python/a.py"],
+    [
+        "web/dist/index.js",
+        "node_modules/a/a.js",
+        "web/tests/a.test.ts",
+        "web/README.md",
+        "e2e/a.ts",
+        "python/a.py",
+        "voicesrv-web-0.1.0.tgz",
+        "web/voicesrv-web-0.1.0.tgz",
+    ],
 )
 def test_what_is_no_source_of_the_pages_changes_nothing(clone: Clone, source: str) -> None:
     clone.put_node()

@@ -261,8 +261,9 @@ async def test_a_page_that_is_not_built_says_how_to(tmp_path: Path, path: str) -
     assert answer.status == 200
     assert answer.headers["cache-control"] == "no-store"
     text = answer.body.decode()
-    for said in ("Node.js", "scripts/serve", "npm ci", "voicesrv talk"):
+    for said in ("Node.js", "scripts/serve", "VOICESRV_PULL=0", "npm ci", "voicesrv talk"):
         assert said in text
+    assert "was not there" not in text  # why it is not built, the server does not know
     assert "<script" not in text and "src=" not in text
     style = re.search("<style>(.*)</style>", text, re.DOTALL)
     assert style is not None

@@ -130,7 +130,7 @@ class Reply:
         """The turn ended as expected: say what was held, and go on."""
         held, self._held = self._held or [], None
         for event in held:
-            self._to.emit(event)
+            self._say(event)
         self._released.set()
 
     def discard(self) -> None:
@@ -279,8 +279,10 @@ class Reply:
             return
         if self._held is not None:
             self._held.append(event)
-        else:
-            self._to.emit(event)
+            return
+        if isinstance(event, Failed):  # counted here, as what is held may never be told
+            metrics.ERRORS.labels(event.code).inc()
+        self._to.emit(event)
 
 
 def _now_ms() -> float:

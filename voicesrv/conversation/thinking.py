@@ -13,7 +13,7 @@ from typing import Protocol
 from voicesrv import metrics
 from voicesrv.conversation import clock
 from voicesrv.engines.base import AgentItem, Item, Llm, LlmOptions, TextDelta, ToolResult
-from voicesrv.errors import EngineUnavailable
+from voicesrv.errors import EngineError, EngineUnavailable
 from voicesrv.events import ToolCall, ToolOutput
 
 logger = logging.getLogger(__name__)
@@ -182,9 +182,9 @@ class Thinking:
                                 answered = True
                                 yield event
                 return
-            except EngineUnavailable as error:
+            except (EngineUnavailable, EngineError) as error:
                 metrics.ENGINE_FAILURES.labels(self._llm.name).inc()
-                if answered or attempt:
+                if isinstance(error, EngineError) or answered or attempt:
                     raise
                 logger.warning("%s was lost, asking again: %s", self._llm.name, error)
 

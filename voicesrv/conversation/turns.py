@@ -158,6 +158,7 @@ class Turns:
         await open_turn.first.wait()
         if turn.failed:
             message = f"{participant.setup.stt.name} could not finish the turn; it has what was understood"
+            metrics.ERRORS.labels(Code.ENGINE_FAILED.value).inc()
             self._room.emit(Failed(Code.ENGINE_FAILED, message))
         metrics.TURNS.labels(ended.cause.value).inc()
         self._room.emit(

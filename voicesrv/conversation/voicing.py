@@ -15,7 +15,7 @@ from voicesrv.conversation.playout import Playout
 from voicesrv.conversation.segments import Segment
 from voicesrv.conversation.timeline import Timeline
 from voicesrv.engines.base import Speech, Tts, TtsOptions
-from voicesrv.errors import EngineUnavailable
+from voicesrv.errors import EngineError, EngineUnavailable
 from voicesrv.events import SpokenWord, Viseme
 
 logger = logging.getLogger(__name__)
@@ -70,9 +70,9 @@ class Voicing:
                 with metrics.STREAMS.labels("tts").track_inprogress():
                     await self._attempt(segment, start_ms, passed_on)
                 break
-            except EngineUnavailable as error:
+            except (EngineUnavailable, EngineError) as error:
                 metrics.ENGINE_FAILURES.labels(self._tts.name).inc()
-                if attempt == ATTEMPTS - 1:
+                if isinstance(error, EngineError) or attempt == ATTEMPTS - 1:
                     raise
                 logger.warning("%s was lost: %s", self._tts.name, error)
                 await asyncio.sleep(RETRY_DELAYS_S[attempt])

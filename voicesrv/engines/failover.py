@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from voicesrv import metrics
 from voicesrv.audio.pcm import OUTPUT_RATE
 from voicesrv.audio.resample import Resampler
 from voicesrv.engines.base import (
@@ -176,6 +177,7 @@ class TtsFailover(_Failover[Tts]):
                 self._rest(name)
                 if spoken or attempt == len(self._names) - 1:
                     raise
+                metrics.ENGINE_FAILURES.labels(engine.name).inc()  # what is raised is counted by whoever asked
 
     @staticmethod
     async def _spoken(engine: Tts, text: str, options: TtsOptions) -> AsyncGenerator[Speech, None]:

@@ -14,6 +14,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import espeakng_loader
@@ -81,6 +82,7 @@ class _Job:
 
     stream: int
     voice: str
+    """What espeak-ng loads: a voice's identifier, with or without a variant."""
     words_per_minute: int
     parts: deque[tuple[int, str]]
     timeline: Timeline
@@ -114,10 +116,9 @@ class EspeakProgram:
         self._jobs: deque[_Job] = deque()
         self._speaking: _Job | None = None
         self._voice = ""
-        voices, variants = self._voices()
-        link.send(
-            Kind.HELLO, 0, {"slots": SLOTS, "sample_rate": self._rate, "voices": voices, "variants": sorted(variants)}
-        )
+        self._voices = self._find_voices()
+        voices, variants = list(self._voices), sorted(self._find_variants())
+        link.send(Kind.HELLO, 0, {"slots": SLOTS, "sample_rate": self._rate, "voices": voices, "variants": variants})
 
     def take(self, frame: Frame) -> None:
         if frame.kind is Kind.OPEN:
@@ -145,9 +146,10 @@ class EspeakProgram:
 
     def _job(self, stream: int, asked: dict[str, Any]) -> _Job:
         text = asked["text"].replace("\0", " ")
+        voice, plus, variant = asked["voice"].partition("+")
         return _Job(
             stream,
-            asked["voice"],
+            self._voices[voice] + plus + variant,
             round(WORDS_PER_MINUTE * asked["rate"]),
             deque(parts_of(text, PART_CHARACTERS)),
             Timeline(text, self._rate),
@@ -199,18 +201,25 @@ class EspeakProgram:
         del job.piece[:n_bytes]
         job.sent = until
 
-    def _voices(self) -> tuple[list[str], list[str]]:
-        """The languages that have a voice, and the variants that each voice has."""
-        voices: dict[str, None] = {}
+    def _find_voices(self) -> dict[str, str]:
+        """The languages that can be spoken, each with the identifier of the voice that speaks it best.
+
+        espeak-ng loads voices by identifier and by name, and no language is either: ``en-gb`` is of ``gmw/en``.
+        """
+        best: dict[str, tuple[int, str]] = {}
         for voice in self._list(None):
-            at = 0
-            while voice.languages[at] != b"\0":  # priority, then the language, zero-terminated; the first is its own
-                language = ctypes.string_at(ctypes.addressof(voice.languages.contents) + at + 1)
-                if at == 0 or b"-" not in language:
-                    voices[language.decode()] = None
-                at += len(language) + 2
+            identifier, languages = voice.identifier.decode(), _languages(voice)
+            if not _has_dictionary(identifier, next(iter(languages))):
+                continue
+            for language, rank in languages.items():
+                if language not in best or rank < best[language][0]:
+                    best[language] = (rank, identifier)
+        return {language: identifier for language, (_, identifier) in best.items()}
+
+    def _find_variants(self) -> list[str]:
+        """The variants that each voice has."""
         asked = _Voice(languages=ctypes.cast(ctypes.create_string_buffer(b"variant"), ctypes.POINTER(ctypes.c_char)))
-        return list(voices), [v.identifier.decode().removeprefix("!v/") for v in self._list(ctypes.byref(asked))]
+        return [voice.identifier.decode().removeprefix("!v/") for voice in self._list(ctypes.byref(asked))]
 
     def _list(self, asked: Any) -> Iterator[_Voice]:
         found = self._library.espeak_ListVoices(asked)
@@ -218,6 +227,28 @@ class EspeakProgram:
         while found[at]:
             yield found[at].contents
             at += 1
+
+
+def _languages(voice: _Voice) -> dict[str, int]:
+    """A voice's own language and those without a region that it stands for, with its rank in each: 1 is best."""
+    languages: dict[str, int] = {}
+    at = 0
+    while (rank := voice.languages[at]) != b"\0":  # then the language, zero-terminated
+        language = ctypes.string_at(ctypes.addressof(voice.languages.contents) + at + 1)
+        if at == 0 or b"-" not in language:
+            languages[language.decode()] = rank[0]
+        at += len(language) + 2
+    return languages
+
+
+def _has_dictionary(identifier: str, language: str) -> bool:
+    """Whether a voice of a language has the words it needs: three come without, load all the same, and are silent.
+
+    See https://github.com/espeak-ng/espeak-ng/blob/1.52.0/docs/voices.md#dictionary.
+    """
+    data = Path(espeakng_loader.get_data_path())
+    named = _DICTIONARY.search((data / "lang" / identifier).read_text(errors="replace"))
+    return (data / f"{named[1] if named else language.partition('-')[0]}_dict").is_file()
 
 
 def parts_of(text: str, longest: int) -> Iterator[tuple[int, str]]:
@@ -240,6 +271,7 @@ def ends_a_clause(text: str) -> bool:
     return text.rstrip(_CLOSERS).endswith(_CLAUSE_ENDS)
 
 
+_DICTIONARY = re.compile(r"^dictionary\s+(\S+)", re.MULTILINE)
 _SENTENCE_END = re.compile(r"[.!?…\u3002\uff01\uff1f]\s+")
 _CLAUSE_ENDS = tuple(".!?…;:,\u3002\uff01\uff1f\u3001\uff0c")
 _CLOSERS = " \t\n\"'’”»)]}"

@@ -80,6 +80,41 @@ export function narrowest(engines: Engines, room: number): string {
   return chosen.find((engine) => engine.room === room)?.name ?? "";
 }
 
+/** Something that went wrong, and how often. */
+export interface Fault {
+  what: string;
+  kind: string;
+  lately: number;
+  ever: number;
+}
+
+/** What went wrong since the server started, the most frequent first. */
+export function faults(history: History, latelyS: number): Fault[] {
+  const { last } = history;
+  if (last === undefined) return [];
+  const kinds: [string, (reading: Reading) => Counts][] = [
+    ["error", ({ errors }) => errors],
+    ["dropped", ({ drops }) => drops],
+    ["resume", ({ resumes }) => failedResumes(resumes)],
+  ];
+  return kinds
+    .flatMap(([kind, of]) =>
+      Object.entries(of(last)).map(([what, ever]) => ({
+        what,
+        kind,
+        lately: history.lately((reading) => of(reading)[what] ?? 0, latelyS),
+        ever,
+      })),
+    )
+    .filter(({ ever }) => ever > 0)
+    .sort((a, b) => b.ever - a.ever);
+}
+
+/** Connections that came back and could not go on: all but those that missed nothing. */
+function failedResumes({ whole: _, ...failed }: Counts): Counts {
+  return failed;
+}
+
 const MAX_READINGS = 460;
 /* A quarter of an hour, and a little more, at one each 2 s. */
 

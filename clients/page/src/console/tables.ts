@@ -5,7 +5,7 @@ import { h } from "../shared/dom.js";
 import type { Engine, Engines } from "../shared/server.js";
 import { count, milliseconds } from "./format.js";
 import { quantile, total } from "./histogram.js";
-import { type Counts, type History, type Reading, STAGES, type Stage } from "./reading.js";
+import { faults, type History, type Reading, STAGES, type Stage } from "./reading.js";
 
 /** How long "lately" is, in seconds. */
 export const LATELY_S = 900;
@@ -35,34 +35,18 @@ function barsOf(median: number | null, p95: number | null, longest: number): SVG
   ]);
 }
 
-/** What went wrong since the server started, the most frequent first. */
+/** What went wrong, a row each. */
 export function faultRows(history: History): HTMLTableRowElement[] {
-  const { last } = history;
-  if (last === undefined) return [];
-  const kinds: [string, (reading: Reading) => Counts][] = [
-    ["error", ({ errors }) => errors],
-    ["dropped", ({ drops }) => drops],
-    ["resume", ({ resumes }) => failedResumes(resumes)],
-  ];
-  return kinds
-    .flatMap(([kind, of]) => Object.entries(of(last)).map(([what, all]) => ({ kind, of, what, all })))
-    .filter(({ all }) => all > 0)
-    .sort((a, b) => b.all - a.all)
-    .map(({ kind, of, what, all }) =>
-      h(
-        "tr",
-        {},
-        h("th", { scope: "row" }, what),
-        h("td", {}, kind),
-        h("td", { className: "number" }, count(history.lately((reading) => of(reading)[what] ?? 0, LATELY_S))),
-        h("td", { className: "number" }, count(all)),
-      ),
-    );
-}
-
-/** Connections that came back and could not go on. */
-function failedResumes(resumes: Counts): Counts {
-  return Object.fromEntries(Object.entries(resumes).filter(([outcome]) => outcome !== "resumed"));
+  return faults(history, LATELY_S).map(({ what, kind, lately, ever }) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, what),
+      h("td", {}, kind),
+      h("td", { className: "number" }, count(lately)),
+      h("td", { className: "number" }, count(ever)),
+    ),
+  );
 }
 
 const KINDS: Record<string, string> = {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseMetrics } from "../../src/console/prometheus.js";
-import { History, narrowest, read, sum } from "../../src/console/reading.js";
+import { faults, History, narrowest, read, sum } from "../../src/console/reading.js";
 import type { Engine } from "../../src/shared/server.js";
 
 const text = (turns: number, errors: number) => `voicesrv_connections 3
@@ -71,6 +71,27 @@ test("the engine that leaves the least room is named, where it is one", () => {
 
 test("an empty history has nothing lately", () => {
   expect(new History().lately(() => 1, 60)).toBe(0);
+});
+
+test("what went wrong is listed, the most frequent first, and no success", () => {
+  const history = new History();
+  for (const [seconds, n] of [
+    [0, 2],
+    [10, 5],
+  ] as const) {
+    const said = `voicesrv_errors_total{code="engine_failed"} ${n}
+voicesrv_errors_total{code="idle"} 0
+voicesrv_drops_total{what="slow_consumer"} 1
+voicesrv_resumes_total{outcome="whole"} 90
+voicesrv_resumes_total{outcome="lost"} 9`;
+    history.add(read(parseMetrics(said), seconds));
+  }
+  expect(faults(history, 900)).toEqual([
+    { what: "lost", kind: "resume", lately: 0, ever: 9 },
+    { what: "engine_failed", kind: "error", lately: 3, ever: 5 },
+    { what: "slow_consumer", kind: "dropped", lately: 0, ever: 1 },
+  ]);
+  expect(faults(new History(), 900)).toEqual([]);
 });
 
 test("a course over time is of the minute before each look", () => {
