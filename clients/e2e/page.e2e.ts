@@ -322,6 +322,22 @@ test("push to talk, with the space bar", async () => {
   expect(await page.inputValue("#text")).toBe("a b");
 });
 
+test("push to talk, with the space bar, as soon as the dialog that turned it on is closed", async () => {
+  const page = await open();
+  await page.click("#open-settings");
+  await page.check("#push-to-talk");
+  for (const close of [() => page.keyboard.press("Escape"), () => page.click("#settings header button")]) {
+    await close();
+    await until(page, () => document.activeElement?.id === "dial");
+    await expectAccessible(page);
+    await page.keyboard.down("Space");
+    await eventually(() => page.locator("#phase").innerText()).toBe("Listening while you hold");
+    await page.keyboard.up("Space");
+    expect(await page.locator("#settings").isVisible()).toBe(false);
+    await page.click("#open-settings");
+  }
+});
+
 test("a choice is told to the server and kept; one that it cannot carry out is taken back, one it has not let go", async () => {
   const page = await open();
   const sent: string[] = [];

@@ -27,6 +27,7 @@ export class Conversation {
   readonly #problems = new Map<Subject, VoiceError>(); // the latest last
   readonly #changed: () => void;
   #client: VoiceClient | null = null;
+  #microphone: MicrophoneOptions | null = null; // how it is to be open; null where none is wanted
   #listening: AbortController | null = null;
   #isStarting = false;
   #generation = 0; // of the start under way
@@ -70,6 +71,7 @@ export class Conversation {
     this.#listening?.abort();
     this.#client = client;
     this.#generation++; // a start of the one before is none of this one's
+    this.#microphone = null;
     this.#isStarting = false;
     this.#problems.clear();
     if (client === null) return;
@@ -113,11 +115,7 @@ export class Conversation {
     if (client === null) throw new VoiceError("not_connected");
     const generation = ++this.#generation;
     const isCurrent = (): boolean => generation === this.#generation; // else stopped meanwhile: nobody waits for it
-    const fail = (subject: Subject, error: VoiceError): void => {
-      if (!isCurrent()) return;
-      this.#fail(subject, error);
-      client.dispatchEvent(new CustomEvent("error", { detail: error }));
-    };
+    this.#microphone = microphone;
     const wasSilent = this.#problems.has("sound");
     this.#problems.clear();
     this.#isStarting = true;
@@ -128,20 +126,41 @@ export class Conversation {
       if (!isCurrent()) return;
       await connect(client);
       // Not awaited, as it settles only when the browser allows sound.
-      if (isCurrent() && wasSilent) client.startSpeaker().catch((error) => fail("sound", error));
+      if (isCurrent() && wasSilent) {
+        client.startSpeaker().catch((error) => isCurrent() && this.#tell(client, "sound", error));
+      }
       subject = "microphone";
-      const isWanted = microphone !== null && isCurrent();
-      if (isWanted && client.microphone.state !== "on") await client.startMicrophone(microphone);
+      const wanted = isCurrent() ? this.#microphone : null; // which may be another one by now
+      if (wanted !== null && client.microphone.state !== "on") await client.startMicrophone(wanted);
     } catch (error) {
       if (!isCurrent()) return;
       this.#isStarting = false;
-      fail(subject, error as VoiceError);
+      this.#tell(client, subject, error as VoiceError);
       throw error;
     } finally {
       if (isCurrent()) {
         this.#isStarting = false;
         this.#changed();
       }
+    }
+  }
+
+  /**
+   * Have the microphone open so from here on. One that is on, or on its way, is changed at once; where that fails, it
+   * is told, and the conversation goes on with the one before.
+   */
+  async switchMicrophone(options: MicrophoneOptions): Promise<void> {
+    const client = this.#client;
+    if (client === null || this.#microphone === null) return;
+    if (JSON.stringify(options) === JSON.stringify(this.#microphone)) return; // as frameworks set it
+    this.#microphone = options;
+    if (client.microphone.state === "off") return;
+    try {
+      await client.startMicrophone(options);
+      if (options === this.#microphone) this.forgive();
+    } catch (error) {
+      if (options !== this.#microphone) return; // stopped, or changed again
+      this.#tell(client, client.microphone.state === "on" ? "connection" : "microphone", error as VoiceError);
     }
   }
 
@@ -160,6 +179,7 @@ export class Conversation {
   /** Hang up, whatever is under way. */
   async stop(): Promise<void> {
     this.#generation++;
+    this.#microphone = null;
     this.#isStarting = false;
     this.#problems.clear();
     this.#stopping = this.#client?.disconnect() ?? Promise.resolve();
@@ -171,6 +191,12 @@ export class Conversation {
   forgive(): void {
     this.#problems.delete("connection");
     this.#changed();
+  }
+
+  /** Say what failed here, as the client says the rest. */
+  #tell(client: VoiceClient, subject: Subject, error: VoiceError): void {
+    this.#fail(subject, error);
+    client.dispatchEvent(new CustomEvent("error", { detail: error }));
   }
 
   #fail(subject: Subject, error: VoiceError): void {
@@ -186,11 +212,11 @@ function subjectOf(code: string): Subject {
   return code.startsWith("microphone_") ? "microphone" : "connection";
 }
 
-/** @throws {VoiceError} also where the address of the server is none. */
+/** @throws {VoiceError} also for a mistake of the page's, such as an address that is none, in the client's words. */
 async function connect(client: VoiceClient): Promise<void> {
   try {
     await client.connect();
   } catch (cause) {
-    throw cause instanceof VoiceError ? cause : new VoiceError("unreachable", String(cause), { cause });
+    throw cause instanceof VoiceError ? cause : new VoiceError("bad_parameter", (cause as Error).message, { cause });
   }
 }

@@ -32,13 +32,14 @@ export abstract class WishingElement extends AttributedElement {
     this.wishesChanged();
   }
 
-  /** How to open the microphone: which one, and what the browser does to its sound. */
+  /** How to open the microphone: which one, and what the browser does to its sound. Set anew, it is opened so. */
   get microphoneOptions(): MicrophoneOptions {
     return this.#microphoneOptions;
   }
 
   set microphoneOptions(options: MicrophoneOptions | null | undefined) {
     this.#microphoneOptions = options ?? {};
+    this.microphoneWished();
   }
 
   /** Where the audio worklets are served; only for bundlers that do not find them. */
@@ -65,6 +66,9 @@ export abstract class WishingElement extends AttributedElement {
     const { src, token, agent, voice, language, volume, pushToTalk, settings, workletUrl, session } = this;
     return { src, token, agent, voice, language, volume, pushToTalk, settings, workletUrl, session };
   }
+
+  /** The microphone is wished so from here on. */
+  protected abstract microphoneWished(): void;
 
   /** Something else is wished than before. */
   protected abstract wishesChanged(): void;

@@ -21,8 +21,8 @@ const ASKED = new Set(["src", "token", "agent", "voice", "language"]);
  * A face to talk to.
  *
  * It connects to a voicesrv when `start` is called or its button is pressed, listens to the microphone, speaks the
- * replies and moves its mouth with them. Attributes that are changed during a conversation take effect at once, but
- * for `src`, `token` and `no-microphone`, which do with the next start.
+ * replies and moves its mouth with them. What is changed during a conversation takes effect at once, but for `src`,
+ * `token` and `no-microphone`, which do with the next start.
  */
 export class VoiceAvatarElement extends WishingElement {
   readonly #view: View;
@@ -211,6 +211,10 @@ export class VoiceAvatarElement extends WishingElement {
       const changes = this.#asked.change(settingsOf(this.wishes));
       if (changes !== null) this.#own?.configure(changes);
     });
+  }
+
+  protected override microphoneWished(): void {
+    if (this.#own !== null) void this.#conversation.switchMicrophone(this.microphoneOptions);
   }
 
   async #start(microphone: MicrophoneOptions | null): Promise<void> {

@@ -66,12 +66,13 @@ describe("a start", () => {
     expect(conversation.problem).toBeNull();
   });
 
-  test("with an address that is none says so in a sentence", async () => {
+  test("with an address that is none says so in the client's words", async () => {
     const { client, conversation } = make();
-    client.connectError = new TypeError("Invalid URL");
+    client.connectError = new TypeError("ftp://x is no address of a server");
     await expect(conversation.start(null)).rejects.toMatchObject({
-      code: "unreachable",
-      detail: "TypeError: Invalid URL",
+      code: "bad_parameter",
+      message: "ftp://x is no address of a server",
+      cause: client.connectError,
     });
   });
 
@@ -243,6 +244,81 @@ describe("what goes wrong on the way", () => {
     client.enter("idle");
     client.tell("error", new VoiceError("superseded", "", { fatal: true }));
     expect(conversation).toMatchObject({ state: "problem", isOn: false });
+  });
+});
+
+describe("another microphone", () => {
+  const asked = (client: FakeClient) =>
+    client.calls.filter(([name]) => name === "startMicrophone").map(([, how]) => how);
+
+  /** A conversation with a microphone that is on. */
+  async function listening() {
+    const made = make();
+    await made.conversation.start({ deviceId: "one" });
+    return made;
+  }
+
+  test("takes the place of the one that is on; the same one once more changes nothing", async () => {
+    const { client, conversation } = await listening();
+    await conversation.switchMicrophone({ deviceId: "two" });
+    await conversation.switchMicrophone({ deviceId: "two" }); // as frameworks set it
+    expect(asked(client)).toEqual([{ deviceId: "one" }, { deviceId: "two" }]);
+  });
+
+  test("that cannot be had is a problem until the conversation goes on, or another one is had", async () => {
+    for (const goOn of [
+      ({ client }: { client: FakeClient }) => client.turnTo("hearing"),
+      async ({ client, conversation }: { client: FakeClient; conversation: Conversation }) => {
+        client.microphoneError = null;
+        await conversation.switchMicrophone({ deviceId: "one" });
+      },
+    ]) {
+      const made = await listening();
+      const { client, conversation, errors } = made;
+      client.microphoneError = new VoiceError("microphone_missing");
+      await conversation.switchMicrophone({ deviceId: "gone" });
+      expect(conversation).toMatchObject({ state: "problem", lacksPart: false, problem: client.microphoneError });
+      expect(errors).toEqual(["microphone_missing"]);
+      await goOn(made);
+      expect(conversation.problem).toBeNull();
+    }
+  });
+
+  test("that cannot be had, where the one before is gone too, is a part that is missing", async () => {
+    const { client, conversation } = await listening();
+    client.hear("lost");
+    client.microphoneError = new VoiceError("microphone_missing");
+    await conversation.switchMicrophone({ deviceId: "gone" });
+    client.turnTo("speaking");
+    expect(conversation).toMatchObject({ state: "problem", lacksPart: true });
+  });
+
+  test("that is wished while it connects is the one that is opened", async () => {
+    const { client, conversation } = make();
+    let open = (): void => undefined;
+    client.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const starting = conversation.start({ deviceId: "one" });
+    await conversation.switchMicrophone({ deviceId: "two" });
+    open();
+    await starting;
+    expect(asked(client)).toEqual([{ deviceId: "two" }]);
+  });
+
+  test("is nothing to a conversation that has none, or is over, or that wants another one by now", async () => {
+    const { client, conversation, errors } = make();
+    await conversation.switchMicrophone({ deviceId: "one" });
+    await conversation.start(null);
+    await conversation.switchMicrophone({ deviceId: "one" });
+    expect(asked(client)).toEqual([]);
+    await conversation.start({});
+    client.microphoneError = new VoiceError("microphone_missing");
+    const switching = conversation.switchMicrophone({ deviceId: "gone" });
+    await conversation.stop();
+    await switching;
+    expect(conversation).toMatchObject({ state: "off", problem: null });
+    expect(errors).toEqual([]);
   });
 });
 

@@ -247,6 +247,32 @@ describe("a client of its own", () => {
     expect(avatar.client?.volume).toBe(1);
   });
 
+  test("listens to another microphone as soon as it is wished", async () => {
+    vi.spyOn(VoiceClient.prototype, "connect").mockResolvedValue();
+    const startMicrophone = vi.spyOn(VoiceClient.prototype, "startMicrophone").mockResolvedValue();
+    const avatar = element();
+    avatar.microphoneOptions = { deviceId: "one" };
+    await avatar.start();
+    const microphone = { state: "on", muted: false, silenced: false, label: "", deviceId: "one" } as const;
+    vi.spyOn(VoiceClient.prototype, "microphone", "get").mockReturnValue(microphone);
+    avatar.microphoneOptions = { deviceId: "two" };
+    avatar.microphoneOptions = null;
+    expect(startMicrophone.mock.calls).toEqual([[{ deviceId: "one" }], [{ deviceId: "two" }], [{}]]);
+  });
+
+  test.each(["ftp://x", "http://"])("that cannot go to %s names it, and goes where it is right", async (src) => {
+    const avatar = element(`no-microphone src="${src}"`);
+    await expect(avatar.start()).rejects.toMatchObject({ name: "VoiceError" });
+    expect(part(avatar, "problem").textContent).toContain(
+      `${src} is no address of a server; it looks like https://voice.example.org`,
+    );
+    avatar.src = "https://v.example";
+    expect(avatar.state).toBe("off");
+    vi.spyOn(VoiceClient.prototype, "connect").mockResolvedValue();
+    await avatar.start();
+    expect(part(avatar, "problem").textContent).not.toContain("no address");
+  });
+
   test("is let go of when it stops, and another one follows", async () => {
     const { avatar } = started("");
     vi.spyOn(VoiceClient.prototype, "disconnect").mockResolvedValue();
@@ -281,6 +307,13 @@ describe("a client of its own", () => {
     element("autostart no-microphone");
     await vi.waitFor(() => expect(connect).toHaveBeenCalledTimes(2));
   });
+});
+
+test("a client of the page's own keeps its microphone", async () => {
+  const { avatar, client } = scripted();
+  await avatar.start();
+  avatar.microphoneOptions = { deviceId: "two" };
+  expect(client.calls.filter(([name]) => name === "startMicrophone")).toHaveLength(1);
 });
 
 describe("a conversation", () => {

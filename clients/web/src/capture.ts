@@ -25,11 +25,12 @@ export interface CaptureHooks {
   turnIsOpen(): boolean;
 }
 
+type OpenedMicrophone = Pick<Microphone, "label" | "deviceId" | "silenced" | "muted" | "flush" | "close">;
 type OpenMicrophone = (
   options: MicrophoneOptions,
   hooks: MicrophoneHooks,
   workletUrl: WorkletUrl,
-) => Promise<Pick<Microphone, "label" | "deviceId" | "silenced" | "muted" | "flush" | "close">>;
+) => Promise<OpenedMicrophone>;
 
 const SAMPLES_PER_LEVEL = 960; // 60 ms
 const MUTED_SAMPLES = 16_000;
@@ -37,13 +38,14 @@ const MUTED_SAMPLES = 16_000;
 
 /** Holds the microphone, if there is one. */
 export class Capture {
-  state: MicrophoneState = "off";
   readonly #hooks: CaptureHooks;
   readonly #workletUrl: WorkletUrl;
   readonly #openMicrophone: OpenMicrophone;
-  #microphone: Awaited<ReturnType<OpenMicrophone>> | null = null;
-  #options: MicrophoneOptions = {};
+  #microphone: OpenedMicrophone | null = null;
+  #options: MicrophoneOptions | null = null; // of the one that is on or was lost; null while it is off
+  #isStarting = false;
   #generation = 0; // of the microphone that is wanted
+  #told: OpenedMicrophone | MicrophoneState = "off";
   #muted = false;
   #mutedSamples = 0;
   #wasHeard = false;
@@ -55,6 +57,12 @@ export class Capture {
     this.#hooks = hooks;
     this.#workletUrl = workletUrl;
     this.#openMicrophone = openMicrophone;
+  }
+
+  get state(): MicrophoneState {
+    if (this.#microphone !== null) return "on";
+    if (this.#isStarting) return "starting";
+    return this.#options === null ? "off" : "lost";
   }
 
   get label(): string {
@@ -83,29 +91,45 @@ export class Capture {
   }
 
   /**
-   * Begin to listen, or listen to another device.
+   * Begin to listen, or listen to another device; the one before is heard until that is open, and goes on where it
+   * cannot be had. Of several calls the last one counts: one that was overtaken, or stopped, settles without a word.
    *
    * @throws {VoiceError} see `Microphone.open`.
    */
   async start(options: MicrophoneOptions): Promise<void> {
-    this.#options = options;
-    this.#release();
-    this.#change("starting");
-    const generation = this.#generation;
+    const generation = ++this.#generation;
+    const isCurrent = (): boolean => generation === this.#generation;
+    this.#isStarting = true;
+    this.#tell();
     try {
-      await this.#open(options);
+      await this.#open(options).catch((error: VoiceError) => {
+        if (!isCurrent() || this.#microphone === null || error.code !== "microphone_busy") throw error;
+        // Some systems have one microphone open at a time, phones above all.
+        this.#release();
+        this.#tell();
+        return this.#open(options);
+      });
     } catch (error) {
-      if (generation === this.#generation) this.#change("off");
-      throw error;
+      // What was heard before is heard again, also where it was unplugged meanwhile.
+      if (isCurrent() && this.#microphone === null && this.#options !== null) {
+        await this.#open(this.#options).catch(() => undefined);
+      }
+      if (isCurrent()) throw error;
+    } finally {
+      if (isCurrent()) {
+        this.#isStarting = false;
+        this.#tell();
+      }
     }
-    if (generation !== this.#generation) return;
-    globalThis.navigator?.mediaDevices?.addEventListener("devicechange", this.#onDevices);
   }
 
   stop(): void {
     globalThis.navigator?.mediaDevices?.removeEventListener("devicechange", this.#onDevices);
+    this.#generation++;
+    this.#isStarting = false;
+    this.#options = null;
     this.#release();
-    this.#change("off");
+    this.#tell();
   }
 
   /** Have what is gathered heard now. */
@@ -113,6 +137,7 @@ export class Capture {
     await this.#microphone?.flush();
   }
 
+  /** Open a microphone, in the place of the one that is open. */
   async #open(options: MicrophoneOptions): Promise<void> {
     const generation = this.#generation;
     const hooks = {
@@ -125,20 +150,25 @@ export class Capture {
       microphone.close(); // stopped or changed meanwhile
       return;
     }
+    this.#release();
     this.#microphone = microphone;
+    this.#options = options;
     microphone.muted = this.#muted;
-    this.#change("on");
+    globalThis.navigator?.mediaDevices?.addEventListener("devicechange", this.#onDevices);
+    this.#tell();
   }
 
   #release(): void {
-    this.#generation++;
     this.#microphone?.close();
     this.#microphone = null;
   }
 
-  #change(state: MicrophoneState): void {
-    if (state === this.state) return;
-    this.state = state;
+  /** Tell of another state or another microphone than was told last. */
+  #tell(): void {
+    const { state } = this;
+    const news = this.#microphone ?? state;
+    if (news === this.#told) return;
+    this.#told = news;
     if (state === "off" || state === "lost") this.#fallSilent();
     this.#hooks.changed();
   }
@@ -155,17 +185,18 @@ export class Capture {
   }
 
   #lost(): void {
+    const { deviceId: _, ...anyDevice } = this.#options ?? {};
+    this.#options = anyDevice;
     this.#release();
-    this.#change("lost");
+    this.#tell();
     this.#hooks.error(new VoiceError("microphone_lost"));
     this.#onDevices(); // there may be another
   }
 
   readonly #onDevices = (): void => {
-    if (this.state !== "lost") return;
-    this.#release(); // browsers tell of one change several times: what an earlier one is still opening is not wanted
-    const { deviceId: _, ...anyDevice } = this.#options;
-    this.#open(anyDevice).catch(() => undefined); // none yet; the next change is another chance
+    if (this.state !== "lost" || this.#options === null) return;
+    this.#generation++; // browsers tell of one change several times: what an earlier one is still opening is not wanted
+    this.#open(this.#options).catch(() => undefined); // none yet; the next change is another chance
   };
 
   #heard(frame: Int16Array, atMs: number): void {

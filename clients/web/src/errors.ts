@@ -20,6 +20,8 @@ export type ErrorCode =
   /** The page is neither https nor localhost, so browsers give it no microphone. */
   | "insecure_context"
   | "microphone_denied"
+  /** The page is in a frame that does not let the microphone through. */
+  | "microphone_withheld"
   | "microphone_missing"
   /** Another program holds it. */
   | "microphone_busy"
@@ -46,6 +48,9 @@ const OWN_SENTENCES = {
   microphone_denied:
     "The microphone is not allowed here. Allow it in the browser's site settings (the icon beside the address), then " +
     "try again.",
+  microphone_withheld:
+    "The microphone is not let through to this part of the page. Whoever made the page around it has to add " +
+    'allow="microphone" to its iframe; if that is done, allow it in the browser\'s site settings, then try again.',
   microphone_missing: "No microphone was found. Plug one in or choose another, then try again.",
   microphone_busy:
     "The microphone cannot be used, perhaps because another program holds it. Close that, then try again.",

@@ -71,7 +71,8 @@ export class Microphone {
   /**
    * Ask for permission where that is needed, and listen.
    *
-   * @throws {VoiceError} `insecure_context`, `microphone_denied`, `microphone_missing`, `microphone_busy` or `audio`.
+   * @throws {VoiceError} `insecure_context`, `microphone_denied`, `microphone_withheld`, `microphone_missing`,
+   *   `microphone_busy` or `audio`.
    */
   static async open(options: MicrophoneOptions, hooks: MicrophoneHooks, workletUrl: WorkletUrl): Promise<Microphone> {
     const { deviceId, ...processing } = options;
@@ -168,11 +169,22 @@ function refuse(cause: unknown): never {
   switch (name) {
     case "NotAllowedError":
     case "SecurityError":
-      throw new VoiceError("microphone_denied", detail, { cause });
+      throw new VoiceError(isWithheld() ? "microphone_withheld" : "microphone_denied", detail, { cause });
     case "NotFoundError":
     case "OverconstrainedError":
       throw new VoiceError("microphone_missing", detail, { cause });
     default: // NotReadableError, AbortError
       throw new VoiceError("microphone_busy", detail, { cause });
   }
+}
+
+/**
+ * Whether it is the page around this one that does not let the microphone through. Only Chromium tells; elsewhere that
+ * is what to look at first in a frame of another origin.
+ * https://w3c.github.io/webappsec-permissions-policy/#introspection
+ */
+function isWithheld(): boolean {
+  if (globalThis.window?.parent === globalThis.window) return false;
+  const { featurePolicy } = document as Document & { featurePolicy?: { allowsFeature(name: string): boolean } };
+  return featurePolicy ? !featurePolicy.allowsFeature("microphone") : window.frameElement === null;
 }

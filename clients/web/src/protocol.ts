@@ -21,9 +21,9 @@ const SAMPLE_BYTES: Record<string, number> = { linear16: 2, mulaw: 1, alaw: 1 };
  * @throws {TypeError} the URL has another scheme or no host.
  */
 export function buildUrl(url: string, options: Record<string, OptionValue | null | undefined>, base?: string): string {
-  const address = new URL(url, base);
-  const scheme = { "http:": "ws:", "https:": "wss:", "ws:": "ws:", "wss:": "wss:" }[address.protocol];
-  if (scheme === undefined || address.host === "") {
+  const address = URL.canParse(url, base) ? new URL(url, base) : null;
+  const scheme = { "http:": "ws:", "https:": "wss:", "ws:": "ws:", "wss:": "wss:" }[address?.protocol ?? ""];
+  if (address === null || scheme === undefined || address.host === "") {
     throw new TypeError(`${url} is no address of a server; it looks like https://voice.example.org`);
   }
   const query = address.searchParams;

@@ -70,7 +70,9 @@ export class Speaker {
 
   /** @throws {RangeError} it is not in 0 to 1. */
   set volume(volume: number) {
-    if (!(volume >= 0 && volume <= 1)) throw new RangeError(`volume: ${volume} is not in 0 to 1`);
+    // What is no number, as untyped pages may give it, would be taken for one.
+    if (!(Number.isFinite(volume) && volume >= 0 && volume <= 1))
+      throw new RangeError(`volume: ${volume} is not in 0 to 1`);
     this.#volume = volume;
     this.#loudness?.gain.setTargetAtTime(volume, this.#loudness.context.currentTime, FADE_S);
   }

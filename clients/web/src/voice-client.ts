@@ -225,9 +225,11 @@ export class VoiceClient extends TypedEventTarget {
   // --- microphone and speaker ---------------------------------------------------------------------
 
   /**
-   * Listen to a microphone; called again, to another one. The browser asks the user for permission.
+   * Listen to a microphone; called again, to another one, while the one before goes on where that cannot be had. The
+   * browser asks the user for permission.
    *
-   * @throws {VoiceError} `insecure_context`, `microphone_denied`, `microphone_missing`, `microphone_busy` or `audio`.
+   * @throws {VoiceError} `insecure_context`, `microphone_denied`, `microphone_withheld`, `microphone_missing`,
+   *   `microphone_busy` or `audio`.
    */
   startMicrophone(options: MicrophoneOptions = {}): Promise<void> {
     return this.#capture.start(options);

@@ -34,6 +34,9 @@ class Fixture {
   readonly errors: string[] = [];
   turnIsOpen = false;
   refusal: VoiceError | null = null;
+  readonly refusals: Record<string, string> = {}; // codes, by device
+  isExclusive = false; // one microphone at a time, as on phones
+  readonly gates: Record<string, Promise<void>> = {}; // what an opening waits for, by device
   readonly capture: Capture = new Capture(
     {
       heard: (frame) => this.frames.push(frame),
@@ -45,7 +48,11 @@ class Fixture {
     },
     undefined,
     async (options, hooks) => {
+      await this.gates[options.deviceId ?? ""];
       if (this.refusal !== null) throw this.refusal;
+      const code = this.refusals[options.deviceId ?? ""];
+      if (code !== undefined) throw new VoiceError(code);
+      if (this.isExclusive && this.opened.some(({ closed }) => !closed)) throw new VoiceError("microphone_busy");
       const microphone = new FakeMicrophone(options, hooks);
       this.opened.push(microphone);
       return microphone;
@@ -61,9 +68,10 @@ class Fixture {
   }
 }
 
-const devices = new EventTarget();
+let devices: EventTarget;
 
 beforeEach(() => {
+  devices = new EventTarget();
   vi.stubGlobal("navigator", { mediaDevices: devices });
 });
 afterEach(() => {
@@ -111,11 +119,174 @@ test("what the browser refuses is thrown, and can be tried again", async () => {
   expect(fixture.capture.state).toBe("on");
 });
 
-test("another device takes the place of the first", async () => {
-  const fixture = await listening({ deviceId: "a" });
-  await fixture.capture.start({ deviceId: "b" });
-  expect(fixture.opened.map(({ closed }) => closed)).toEqual([true, false]);
-  expect(fixture.capture.deviceId).toBe("b");
+describe("another device", () => {
+  /** Have devices wait to be opened, as for the question to the user, until they are let. */
+  function gate(fixture: Fixture, ...devices: string[]): () => Promise<void> {
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    for (const device of devices) fixture.gates[device] = opened;
+    return () => {
+      open();
+      return settled();
+    };
+  }
+  const closed = (fixture: Fixture) => fixture.opened.map((microphone) => microphone.closed);
+  const refused = (code: string) => expect.objectContaining({ code });
+
+  test("takes the place of the first, which is heard until then", async () => {
+    const fixture = await listening({ deviceId: "a" });
+    const open = gate(fixture, "b");
+    const switching = fixture.capture.start({ deviceId: "b" });
+    fixture.say(40);
+    expect(fixture.frames).toHaveLength(2);
+    expect(fixture.capture).toMatchObject({ state: "on", deviceId: "a" });
+    await open();
+    await switching;
+    expect(closed(fixture)).toEqual([true, false]);
+    expect(fixture.capture).toMatchObject({ state: "on", deviceId: "b" });
+    expect(fixture.states).toEqual(["starting", "on", "on"]); // the last tells of the device
+  });
+
+  test.each(["microphone_missing", "microphone_denied", "audio"])(
+    "that cannot be had, %s, leaves it on",
+    async (code) => {
+      const fixture = await listening({ deviceId: "a" });
+      fixture.refusals.b = code;
+      await expect(fixture.capture.start({ deviceId: "b" })).rejects.toEqual(refused(code));
+      fixture.say(40);
+      expect(fixture.frames).toHaveLength(2);
+      expect(closed(fixture)).toEqual([false]);
+      expect(fixture.capture).toMatchObject({ state: "on", deviceId: "a" });
+      expect(fixture.states).toEqual(["starting", "on"]);
+    },
+  );
+
+  test("is opened after the first is closed, where the system has one open at a time", async () => {
+    const fixture = await listening({ deviceId: "a" });
+    fixture.isExclusive = true;
+    for (const deviceId of ["b", "b"]) await fixture.capture.start({ deviceId }); // the same one, too
+    expect(closed(fixture)).toEqual([true, true, false]);
+    expect(fixture.capture.deviceId).toBe("b");
+    expect(fixture.states).toEqual(["starting", "on", "starting", "on", "starting", "on"]);
+  });
+
+  test("that another program holds gives the first back", async () => {
+    const fixture = await listening({ deviceId: "a", noiseSuppression: false });
+    fixture.say(40);
+    fixture.refusals.b = "microphone_busy";
+    await expect(fixture.capture.start({ deviceId: "b" })).rejects.toEqual(refused("microphone_busy"));
+    expect(closed(fixture)).toEqual([true, false]);
+    expect(fixture.microphone.options).toEqual({ deviceId: "a", noiseSuppression: false });
+    expect(fixture.states).toEqual(["starting", "on", "starting", "on"]); // and the turn under way goes on
+    fixture.refusals.a = "microphone_busy"; // for good
+    await expect(fixture.capture.start({ deviceId: "b" })).rejects.toEqual(refused("microphone_busy"));
+    expect(fixture.states.slice(4)).toEqual(["starting", "silenced", "lost"]);
+    delete fixture.refusals.a;
+    devices.dispatchEvent(new Event("devicechange"));
+    await settled();
+    expect(fixture.capture).toMatchObject({ state: "on", deviceId: "a" });
+  });
+
+  test.each([{}, { b: "microphone_busy" }])(
+    "is not opened where it is stopped meanwhile; refused: %j",
+    async (refusals) => {
+      const fixture = await listening({ deviceId: "a" });
+      Object.assign(fixture.refusals, refusals);
+      const open = gate(fixture, "b");
+      const switching = fixture.capture.start({ deviceId: "b" });
+      fixture.capture.stop();
+      expect(fixture.capture.state).toBe("off");
+      await open();
+      await switching;
+      expect(closed(fixture)).not.toContain(false);
+      expect(fixture.states).toEqual(["starting", "on", "off"]);
+    },
+  );
+
+  test("that is stopped while the first is taken up again stays off", async () => {
+    const fixture = await listening({ deviceId: "a" });
+    fixture.refusals.b = "microphone_busy";
+    const open = gate(fixture, "a");
+    const switching = fixture.capture.start({ deviceId: "b" });
+    await settled();
+    expect(fixture.capture.state).toBe("starting");
+    fixture.capture.stop();
+    await open();
+    await switching;
+    expect(closed(fixture)).toEqual([true, true]);
+    expect(fixture.capture.state).toBe("off");
+  });
+
+  test("of two, the last counts, whether or not the other can be had", async () => {
+    for (const refusals of [{}, { b: "microphone_missing" }, { b: "microphone_busy" }]) {
+      const fixture = await listening({ deviceId: "a" });
+      Object.assign(fixture.refusals, refusals);
+      const open = gate(fixture, "b", "c");
+      const switching = ["b", "c"].map((deviceId) => fixture.capture.start({ deviceId }));
+      await open();
+      await Promise.all(switching);
+      expect(fixture.capture).toMatchObject({ state: "on", deviceId: "c" });
+      expect(closed(fixture).filter((isClosed) => !isClosed)).toHaveLength(1);
+    }
+  });
+
+  test("that is asked for while the first is let go for another one, and is gone, gives the first back", async () => {
+    const fixture = await listening({ deviceId: "a" });
+    Object.assign(fixture.refusals, { b: "microphone_busy", c: "microphone_missing" });
+    const open = gate(fixture, "a");
+    const overtaken = fixture.capture.start({ deviceId: "b" });
+    await settled();
+    expect(closed(fixture)).toEqual([true]);
+    const switching = fixture.capture.start({ deviceId: "c" });
+    void open();
+    await expect(switching).rejects.toEqual(refused("microphone_missing"));
+    await overtaken;
+    expect(fixture.capture).toMatchObject({ state: "on", deviceId: "a" });
+    expect(closed(fixture)).toEqual([true, true, false]);
+  });
+
+  test("that is asked for while another one is tried once more is all that is opened", async () => {
+    const fixture = await listening({ deviceId: "a" });
+    fixture.refusals.b = "microphone_busy";
+    const overtaken = fixture.capture.start({ deviceId: "b" });
+    const openB = gate(fixture, "b"); // the second time
+    const openC = gate(fixture, "c");
+    await settled();
+    const switching = fixture.capture.start({ deviceId: "c" });
+    await openB();
+    await overtaken;
+    expect(fixture.capture.state).toBe("starting");
+    await openC();
+    await switching;
+    expect(fixture.opened.map(({ deviceId }) => deviceId)).toEqual(["a", "c"]);
+    expect(fixture.states).toEqual(["starting", "on", "starting", "on"]);
+  });
+
+  test("takes over from one that is unplugged meanwhile", async () => {
+    const fixture = await listening({ deviceId: "a" });
+    const open = gate(fixture, "b");
+    const switching = fixture.capture.start({ deviceId: "b" });
+    fixture.microphone.hooks.lost();
+    await open();
+    await switching;
+    expect(fixture.states).toEqual(["starting", "on", "starting", "on"]);
+    expect(fixture.errors).toEqual(["microphone_lost"]);
+    expect(fixture.capture.deviceId).toBe("b");
+  });
+
+  test("that is gone leaves any, where the first is unplugged meanwhile", async () => {
+    const fixture = await listening({ deviceId: "a" });
+    fixture.refusals.b = "microphone_missing";
+    const open = gate(fixture, "b");
+    const switching = fixture.capture.start({ deviceId: "b" });
+    fixture.microphone.hooks.lost();
+    void open();
+    await expect(switching).rejects.toEqual(refused("microphone_missing"));
+    expect(fixture.microphone.options).toEqual({});
+    expect(fixture.capture.state).toBe("on");
+  });
 });
 
 test("one that opens after it was stopped is closed again", async () => {
@@ -221,6 +392,7 @@ describe("unplugged", () => {
     await settled();
     expect(fixture.capture.state).toBe("on");
     expect(fixture.opened.map(({ closed }) => closed)).toEqual([true, true, false]);
+    expect(fixture.states).toEqual(["starting", "on", "lost", "on"]);
     fixture.capture.stop();
     expect(fixture.microphone.closed).toBe(true);
   });

@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Microphone, microphones } from "../src/microphone.js";
 
 afterEach(() => {
@@ -21,6 +21,38 @@ test.each([
     code,
     detail: `${name}: no`,
     message: expect.stringMatching(/^The microphone|^No microphone/),
+  });
+});
+
+describe("denied within another page", () => {
+  /** What it is told where the browser refuses. @param parts of the frame it is in. */
+  async function told(parts: {
+    frameElement: object | null;
+    featurePolicy?: object;
+    isTop?: boolean;
+  }): Promise<string> {
+    const getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    vi.stubGlobal("navigator", { mediaDevices: { getUserMedia } });
+    const page = { frameElement: parts.frameElement };
+    vi.stubGlobal("window", Object.assign(page, { parent: parts.isTop ? page : {} }));
+    vi.stubGlobal("document", { featurePolicy: parts.featurePolicy });
+    return Microphone.open({}, hooks, undefined).catch(({ code }) => code);
+  }
+  const policy = (allows: boolean) => ({ allowsFeature: (name: string) => name === "microphone" && allows });
+
+  test.each([
+    ["that does not let it through, as Chromium tells", { frameElement: null, featurePolicy: policy(false) }],
+    ["of another origin, where nothing is told", { frameElement: null }],
+  ])("%s: that one withholds it", async (_, parts) => {
+    expect(await told(parts)).toBe("microphone_withheld");
+  });
+
+  test.each([
+    ["that lets it through", { frameElement: null, featurePolicy: policy(true) }],
+    ["of its own origin", { frameElement: {} }],
+    ["that is none", { frameElement: null, featurePolicy: policy(false), isTop: true }],
+  ])("%s: the person denied it", async (_, parts) => {
+    expect(await told(parts)).toBe("microphone_denied");
   });
 });
 

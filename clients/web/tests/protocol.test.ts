@@ -30,8 +30,10 @@ describe("buildUrl", () => {
     );
   });
 
-  test.each(["ftp://voice.example.org", "file:///voice", "voice"])("%s is no server", (url) => {
-    expect(() => buildUrl(url, {})).toThrow(TypeError);
+  test.each(["ftp://voice.example.org", "file:///voice", "voice", "http://"])("%s is no server", (url) => {
+    expect(() => buildUrl(url, {})).toThrow(
+      new TypeError(`${url} is no address of a server; it looks like https://voice.example.org`),
+    );
   });
 });
 

@@ -263,10 +263,10 @@ describe("the volume", () => {
     expect(speaker.output).not.toBe(FakeGain.last); // which meters look at, however loud it is
   });
 
-  test.each([-0.1, 1.1, Number.NaN])("%d is refused", (volume) => {
+  test.each([-0.1, 1.1, Number.NaN, Number.POSITIVE_INFINITY, null, "0.5", true, []])("%j is refused", (volume) => {
     const speaker = new Speaker({ sounding: () => 0, played: () => 0, state: () => 0 }, undefined);
     expect(() => {
-      speaker.volume = volume;
+      speaker.volume = volume as number;
     }).toThrow(RangeError);
     expect(speaker.volume).toBe(1);
   });

@@ -63,6 +63,7 @@ export function advise(problem: Problem, { keyIsToken, hasChosen }: Circumstance
     case "insecure_context":
       return trouble("microphone", INSECURE);
     case "microphone_denied":
+    case "microphone_withheld":
     case "microphone_missing":
     case "microphone_busy":
     case "microphone_lost":

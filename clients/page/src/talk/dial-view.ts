@@ -95,6 +95,11 @@ export class DialView {
       event.preventDefault(); // no click on top of it
       release();
     });
+    // A dialog gives the focus back to the button that opened it, which the space bar would press again.
+    const take = (): void => {
+      if (this.#pushToTalk && document.activeElement?.matches("button")) button.focus();
+    };
+    document.addEventListener("close", take, true);
     globalThis.addEventListener("blur", release); // the key's release goes to another window
   }
 

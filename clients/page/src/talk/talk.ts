@@ -118,7 +118,7 @@ export class Talk {
       if (microphone === "" || error.code !== "microphone_missing") throw error;
       return client.startMicrophone();
     });
-    this.listens = true;
+    this.listens = client.microphone.state !== "off"; // else it was turned off meanwhile
   }
 
   /** Have replies heard where it was chosen; a device that is gone, or not allowed yet, leaves the sound where it is. */

@@ -13,7 +13,7 @@ test("a page over plain http is told how to get a microphone", () => {
   expect(of("insecure_context")?.text).toContain("voicesrv serve --tls self-signed");
 });
 
-test.each(["microphone_denied", "microphone_missing", "microphone_busy", "microphone_lost"])(
+test.each(["microphone_denied", "microphone_withheld", "microphone_missing", "microphone_busy", "microphone_lost"])(
   "%s can be tried again",
   (code) => {
     expect(of(code)).toMatchObject({ subject: "microphone", text: "A sentence.", remedy: "microphone" });

@@ -1,4 +1,4 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type DialState, DialView, dialIcon, dialLabel, phaseText } from "../../src/talk/dial-view.js";
 
 const RESTING: DialState = {
@@ -56,37 +56,66 @@ test.each<[DialState, string]>([
   expect(dialIcon(state)).toBe(icon);
 });
 
-test("the space bar lets go wherever the focus is by then", () => {
+describe("on a page", () => {
   class Part extends EventTarget {
     classList = { toggle: () => true };
     dataset = {};
+    focus = vi.fn();
+    constructor(readonly kind = "") {
+      super();
+    }
     setAttribute(): void {}
-    closest(): null {
-      return null;
+    matches(kind: string): boolean {
+      return kind === this.kind;
+    }
+    closest(kinds: string): this | null {
+      return kinds.split(", ").includes(this.kind) ? this : null;
     }
   }
-  const parts = new Map<string, Part>();
-  const page = Object.assign(new EventTarget(), {
-    body: new Part(),
-    getElementById: (id: string) => parts.get(id) ?? parts.set(id, new Part()).get(id),
+  const part = (id: string) => parts.get(id) ?? parts.set(id, new Part()).get(id);
+  let parts: Map<string, Part>;
+  let page: EventTarget & { activeElement?: Part };
+
+  beforeEach(() => {
+    parts = new Map();
+    page = Object.assign(new EventTarget(), { body: new Part(), getElementById: part });
+    vi.stubGlobal("document", page);
+    vi.stubGlobal("Element", Part);
+    vi.stubGlobal("addEventListener", () => undefined);
   });
-  vi.stubGlobal("document", page);
-  vi.stubGlobal("Element", Part);
-  vi.stubGlobal("addEventListener", () => undefined);
-  const key = (type: string, target: object) => {
-    const event = new Event(type, { cancelable: true });
-    Object.defineProperties(event, { code: { value: "Space" }, target: { value: target } });
-    page.dispatchEvent(event);
-    return event;
-  };
-  const release = vi.fn();
-  const press = vi.fn();
-  const entry = Object.assign(new Part(), { closest: () => entry });
-  new DialView({ toggle: vi.fn(), press, release }).show({ ...RESTING, pushToTalk: true });
-  expect(key("keyup", entry).defaultPrevented).toBe(false); // a space that is typed
-  key("keydown", page.body);
-  expect(press).toHaveBeenCalledTimes(1);
-  expect(key("keyup", entry).defaultPrevented).toBe(true);
-  expect(release).toHaveBeenCalledTimes(1);
-  vi.unstubAllGlobals();
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  test("the space bar lets go wherever the focus is by then", () => {
+    const key = (type: string, target: object) => {
+      const event = new Event(type, { cancelable: true });
+      Object.defineProperties(event, { code: { value: "Space" }, target: { value: target } });
+      page.dispatchEvent(event);
+      return event;
+    };
+    const release = vi.fn();
+    const press = vi.fn();
+    const entry = new Part("textarea");
+    new DialView({ toggle: vi.fn(), press, release }).show({ ...RESTING, pushToTalk: true });
+    expect(key("keyup", entry).defaultPrevented).toBe(false); // a space that is typed
+    key("keydown", new Part("body"));
+    expect(press).toHaveBeenCalledTimes(1);
+    expect(key("keyup", entry).defaultPrevented).toBe(true);
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+
+  test.each([
+    ["button", true, 1], // the one that opened it
+    ["textarea", true, 0], // somebody types
+    ["button", false, 0],
+  ])(
+    "a dialog that closes, the focus on a %s, push to talk %s, gives it to the dial %d times",
+    (kind, pushToTalk, times) => {
+      new DialView({ toggle: vi.fn(), press: vi.fn(), release: vi.fn() }).show({ ...RESTING, pushToTalk });
+      page.activeElement = new Part(kind);
+      page.dispatchEvent(new Event("close"));
+      expect(part("dial")?.focus).toHaveBeenCalledTimes(times);
+    },
+  );
 });

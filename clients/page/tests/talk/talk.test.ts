@@ -18,7 +18,7 @@ function talkWith(microphone: string, code: "microphone_missing" | "microphone_d
   const startMicrophone = vi.fn(async (options?: { deviceId?: string }) => {
     if (options?.deviceId !== undefined) throw new VoiceError(code);
   });
-  talk.client = { state: "connected", startMicrophone } as unknown as VoiceClient;
+  talk.client = { state: "connected", microphone: { state: "on" }, startMicrophone } as unknown as VoiceClient;
   return { talk, failed, startMicrophone };
 }
 
@@ -65,9 +65,13 @@ test("a microphone that went with the connection comes back with it, one that wa
 test("a microphone that was turned on while the server was away is on once it is back", async () => {
   const { talk } = talkOf();
   const connect = vi.fn().mockRejectedValueOnce(new VoiceError("unreachable"));
-  const startMicrophone = vi.fn(async () => undefined);
-  talk.client = { state: "idle", microphone: { state: "off" }, connect, startMicrophone } as unknown as VoiceClient;
+  const microphone = { state: "off" };
+  const startMicrophone = vi.fn(async () => {
+    microphone.state = "on";
+  });
+  talk.client = { state: "idle", microphone, connect, startMicrophone } as unknown as VoiceClient;
   expect(await talk.startMicrophone()).toBe(false);
+  microphone.state = "off"; // the client, as there is no connection
   await talk.goOn();
   expect(startMicrophone).toHaveBeenCalledTimes(2);
 });
