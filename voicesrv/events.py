@@ -159,6 +159,9 @@ class Ping:
 class Close:
     """Finish what was said, send the last events, close."""
 
+    finish: bool = True
+    """False: close at once; what was said is not answered, and a reply stops that nobody else hears."""
+
 
 Command = AppendAudio | Configure | SendText | Speak | Flush | Finalize | Cancel | Playback | ToolOutput | Ping | Close
 

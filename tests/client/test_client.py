@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import AsyncIterator
 
@@ -255,11 +256,19 @@ async def test_what_cannot_be_sent_ends_no_connection() -> None:
         assert [type(event) async for event in client] == [Ready]
 
 
-async def test_leaving_closes_the_connection() -> None:
+async def test_a_client_that_is_not_entered_says_so() -> None:
+    client = VoiceClient("http://localhost:1")
+    for command in (client.send_text("hi"), client.send_audio(b""), client.configure(language="de"), client.close()):
+        with pytest.raises(RuntimeError, match="enter the client first"):
+            await command
+
+
+async def test_leaving_ends_the_conversation_and_closes_the_connection() -> None:
     codes = []
 
     async def listen(peer: Peer) -> None:
         await peer.ready()
+        assert json.loads(await peer.socket.recv()) == {"type": "close", "finish": False}
         await peer.socket.wait_closed()
         codes.append(peer.socket.close_code)
 

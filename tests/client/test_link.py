@@ -316,6 +316,63 @@ async def test_what_was_before_a_new_connection_is_not_asked_for_after_a_drop() 
         assert [type(event) for event in await rest(link)] == [Ready]
 
 
+async def test_a_change_of_format_stands_once_it_is_asked_for() -> None:
+    heard: list[Any] = []
+    asked = asyncio.Event()
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready(limits=SLOW)
+        await peer.hear_command()
+        await asked.wait()
+        peer.drop()
+
+    async def goes_on(peer: Peer) -> None:
+        await peer.ready(received_messages=1)
+        heard.append(await peer.hear_command())
+        await peer.hear_audio(3)
+        heard.append(bytes(peer.audio))
+        await peer.socket.close(1000)
+
+    async with scripted(drops, goes_on) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        await link.send({"type": "text", "text": "1"})
+        with pytest.raises(ValueError, match="encoding: 'mp3' is not one of"):
+            await link.configure({"encoding": "mp3"})
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            changing = tasks.create_task(link.configure({"encoding": "mulaw", "sample_rate": 8000}))
+            await asyncio.sleep(0)
+            changing.cancel()
+        await link.send_audio(b"abc")
+        asked.set()
+        assert [type(event) for event in await rest(link)] == [Ready]
+    assert heard == [{"type": "configure", "id": "configure-1", "encoding": "mulaw", "sample_rate": 8000}, b"abc"]
+
+
+async def test_a_fault_in_what_sends_is_told_to_who_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stays(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.wait_closed()
+
+    async def fails(message: str | bytes) -> None:
+        raise AttributeError("a fault")
+
+    async def reads() -> None:
+        with pytest.raises(AttributeError, match="a fault"):
+            await link.next()
+
+    async with scripted(stays) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        monkeypatch.setattr(link._connection, "send", fails)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            tasks.create_task(reads())
+            await asyncio.sleep(0)
+            await link.send_audio(b"ab")
+        assert link.over
+        await link.close()
+
+
 async def test_asks_again_to_finish_after_a_drop() -> None:
     async def drops(peer: Peer) -> None:
         await peer.ready()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from voicesrv_client.commands import encode
 from voicesrv_client.events import Ready
 from voicesrv_client.outgoing import Outgoing
 from voicesrv_client.ring import MicrophoneRing
@@ -71,6 +72,29 @@ def test_commands_that_the_server_did_not_get_are_given_again_in_their_places() 
     assert drain(outgoing) == [TEXT]
     outgoing.rewind(received(40, 10))
     assert drain(outgoing) == []
+
+
+def test_what_is_given_again_is_given_once_for_each_connection_that_swallows_it() -> None:
+    outgoing = new()
+    outgoing.add(TEXT)
+    for _ in range(3):
+        assert drain(outgoing) == [TEXT]
+        outgoing.rewind(received(0, 0))
+    outgoing.restart(received(0))
+    assert drain(outgoing) == [TEXT]
+    outgoing.restart(received(0))
+    outgoing.rewind(received(0, 0))
+    assert drain(outgoing) == []
+
+
+def test_what_is_to_be_given_again_has_no_number_until_it_is() -> None:
+    outgoing = new()
+    outgoing.add(TEXT)
+    drain(outgoing)
+    outgoing.rewind(received(0, 0))
+    outgoing.count()  # a ping goes past it
+    outgoing.rewind(received(0, 1))
+    assert drain(outgoing) == [TEXT]
 
 
 def test_nothing_is_given_again_where_the_server_does_not_count() -> None:
@@ -233,6 +257,42 @@ def test_text_that_is_gathered_joins_what_waits_of_it_in_its_place() -> None:
         FINALIZE,
         speak("six", True),
     ]
+
+
+def test_text_is_gathered_up_to_the_size_that_the_server_takes() -> None:
+    outgoing = new()
+    outgoing.max_bytes = len(encode(speak('\u00fc"' * 3, False)).encode())
+    for _ in range(7):
+        outgoing.add(speak('\u00fc"', False))
+    assert drain(outgoing) == [speak('\u00fc"' * n, False) for n in (3, 3, 1)]
+
+
+def test_a_format_changes_in_its_place_in_the_audio() -> None:
+    configure = {"type": "configure", "id": "1", "encoding": "mulaw"}
+    outgoing = new()
+    hear(outgoing, 20)
+    outgoing.next()
+    hear(outgoing, 20)
+    outgoing.add(configure, audio=("mulaw", 8000, 1))
+    outgoing.ring.append(b"m" * 80)
+    outgoing.rewind(received(10))
+    outgoing.add_first([configure])
+    outgoing.add(FINALIZE)
+    assert drain(outgoing) == [30, configure, 80 // MS, FINALIZE]
+    assert outgoing.rewind(received(45, 2)) == 0
+    assert outgoing.next() == b"m" * 40
+
+
+def test_another_conversation_begins_in_the_format_that_was_to_come() -> None:
+    outgoing = new()
+    hear(outgoing, 20)
+    outgoing.add({"type": "configure", "encoding": "mulaw"}, audio=("mulaw", 8000, 1))
+    outgoing.ring.append(b"m" * 81)
+    outgoing.restart(received(0))
+    outgoing.ring.append(b"n" * 80)
+    assert outgoing.next() == b"n" * 80
+    outgoing.rewind(received(5, 0))
+    assert outgoing.next() == b"n" * 40
 
 
 def test_what_cannot_be_said_is_not_taken() -> None:

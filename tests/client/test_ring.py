@@ -77,12 +77,29 @@ def test_another_format_goes_on_at_the_same_time() -> None:
     ring = MicrophoneRing()
     ring.append(bytes(100 * MS))
     drained(ring)
-    ring.changed("mulaw", 8000, 1)
+    ring.changed("mulaw", 8000, 1, at=ring.end)
     ring.append(b"m" * 80)
     assert drained(ring) == b"m" * 80
     assert ring.rewind(105) == 0
     assert drained(ring) == b"m" * 40
     assert ring.rewind(50) == 50  # in the old format, which cannot be sent again
+
+
+def test_another_format_goes_on_with_a_whole_sample_where_its_beginning_was_dropped() -> None:
+    ring = MicrophoneRing("mulaw", 8000, 1, seconds=0.1)
+    ring.append(bytes(80))
+    drained(ring)
+    ring.append(bytes(80))
+    at = ring.end
+    audio = numbered(16 * 200)[:-1]  # the last sample is not whole yet
+    ring.append(audio)
+    assert ring.pending(until=at) == b""  # dropped, with some of what comes after
+    ring.changed("linear16", 16000, 1, at=at)
+    rest = drained(ring)
+    assert len(rest) % 2 == 1
+    assert audio.endswith(rest)
+    assert ring.rewind(10) == 0
+    assert drained(ring) == rest
 
 
 @given(st.lists(st.binary(min_size=1, max_size=700), max_size=30), st.integers(1, 400))

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from voicesrv_client.commands import encode
 from voicesrv_client.connection import Connection
 from voicesrv_client.errors import Closed
 from voicesrv_client.events import Ready
@@ -193,26 +194,118 @@ async def test_what_nobody_waits_for_is_sent_when_its_time_comes() -> None:
     assert far.heard == [text(n) for n in range(20)]
 
 
-async def test_a_format_changes_also_where_what_it_waits_for_is_cancelled() -> None:
-    sender = Sender(MicrophoneRing())
-    far = connect(sender, limits=ONE_COMMAND)
-    await sender.send(text(1))
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(sender.send(text(2)))
-        await asyncio.sleep(0)
-        changing = tasks.create_task(sender.changed("mulaw", 8000, 1))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await changing
-    await sender.send_audio(b"m")
-    assert far.heard == [text(1), b"m"]
+MULAW = {"type": "configure", "encoding": "mulaw"}
 
 
 async def test_a_format_changes_after_the_audio_of_the_old_one() -> None:
     sender = Sender(MicrophoneRing())
     far = connect(sender)
     await sender.send_audio(b"abcd")
-    await sender.changed("mulaw", 8000, 1)
-    await sender.send_lasting({"type": "configure", "encoding": "mulaw"})
+    await sender.send_lasting(MULAW, ("mulaw", 8000, 1))
     await sender.send_audio(b"m")
-    assert far.heard == [b"abcd", {"type": "configure", "encoding": "mulaw"}, b"m"]
+    assert far.heard == [b"abcd", MULAW, b"m"]
+
+
+async def test_a_format_changes_also_where_who_asked_for_it_no_longer_waits() -> None:
+    sender = Sender(MicrophoneRing())
+    first = connect(sender, limits=ONE_COMMAND)
+    await sender.send(text(1))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(sender.send(text(2)))
+        await asyncio.sleep(0)
+        await sender.send_audio(b"abcd")
+        changing = tasks.create_task(sender.send_lasting(MULAW, ("mulaw", 8000, 1)))
+        await asyncio.sleep(0)
+        changing.cancel()
+        await sender.send_audio(b"m")
+        sender.down()
+        second = connect(sender, again=True, messages=1)
+        await waiting
+        await sender.send_audio(b"n")
+    assert (first.heard, second.heard) == ([text(1)], [text(2), b"abcd", MULAW, b"m", b"n"])
+
+
+async def test_text_is_gathered_up_to_what_the_server_takes() -> None:
+    sender = Sender(MicrophoneRing())
+    connect(sender, limits={"text_bytes": 1024})
+    sender.down()
+    words = [f"w\u00f6rd {n} " for n in range(200)]
+    async with asyncio.TaskGroup() as tasks:
+        for word in words:
+            tasks.create_task(sender.send({"type": "speak", "text": word, "flush": False}))
+        await asyncio.sleep(0)
+        far = connect(sender, again=True)
+    assert "".join(each["text"] for each in far.heard) == "".join(words)
+    sizes = [len(encode(each).encode()) for each in far.heard]
+    assert max(sizes) <= 1024 < sum(sizes[:2])
+
+
+async def test_what_went_past_the_line_is_counted_as_the_server_counts_it() -> None:
+    sender = Sender(MicrophoneRing())
+    connect(sender)
+    await sender.send(text(1))
+    await sender.send_past({"type": "playback", "reply": 1, "played_ms": 1})
+    await sender.ping("p")
+    await sender.send(text(2))
+    sender.down()
+    async with asyncio.timeout(10):
+        second = connect(sender, again=True, messages=3)
+        await sender.send(text(3))
+    assert second.heard == [text(2), text(3)]
+
+
+def others() -> set[asyncio.Task[Any]]:
+    """Tasks beside the test's own."""
+    return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+async def test_what_sends_ends_with_its_connection() -> None:
+    sender = Sender(MicrophoneRing())
+    connect(sender, limits=ONE_COMMAND)
+    await sender.send(text(1))
+    before = others()
+    sender.place(text(2))  # its time is far off
+    await asyncio.sleep(0)
+    assert len(others() - before) == 1
+    sender.down()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert others() == before
+
+
+async def test_nothing_goes_on_when_it_is_closed() -> None:
+    before = others()
+    sender = Sender(MicrophoneRing())
+    for _ in range(2):
+        far = connect(sender, again=True)
+        far.holds.clear()
+        sender.place(text(1))
+        await asyncio.sleep(0)
+    assert len(others() - before) == 2  # the first does not know yet that its connection is gone
+    async with asyncio.timeout(10):
+        await sender.close(Closed(1000))
+    assert others() == before
+
+
+async def test_a_fault_in_what_sends_ends_the_conversation_and_is_told_to_whoever_waits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Faulty(Far):
+        async def send(self, message: str | bytes) -> None:
+            raise AttributeError("a fault")
+
+    async def fails() -> None:
+        with pytest.raises(AttributeError, match="a fault"):
+            await sender.send(text(1))
+
+    sender = Sender(MicrophoneRing())
+    sender.connected(cast(Connection, Faulty()), Ready("voicesrv.v1", "c1"), [], again=False)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks, sender.while_it_lasts():
+        tasks.create_task(fails())
+        tasks.create_task(sender.send_audio(b"ab"))
+        await asyncio.Event().wait()
+    with pytest.raises(AttributeError, match="a fault"):
+        await sender.send_audio(b"ab")
+    await sender.close(Closed(1000))
+    assert isinstance(sender.over, AttributeError)
+    assert [record.exc_info is not None for record in caplog.records] == [True]

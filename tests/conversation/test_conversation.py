@@ -455,6 +455,72 @@ async def test_close_finishes_what_was_said() -> None:
         assert user.out.of(ReplyEnded)[0].cause is ReplyCause.COMPLETE
 
 
+@pytest.mark.parametrize("said", ["speaking", "spoken", "paused", "likely", "answered"])
+async def test_who_leaves_is_not_answered(said: str) -> None:
+    async with stage() as it:
+        it.llm.replies = [LONG_REPLY]
+        user = await it.join(eager_ms=100 if said == "likely" else 0)
+        other = await it.join(user.seat.conversation.id, mode="listen")
+        user.speak(600)
+        if said == "paused":
+            user.pause(200)
+        elif said == "likely":
+            user.pause(200)
+            await user.out.get(TurnLikelyEnded)
+        elif said != "speaking":
+            user.say(Finalize())
+        if said == "answered":
+            await user.out.get(ReplyAudio)
+        user.say(Close(finish=False))
+        assert user.out.closed == [None]
+        user.seat.leave(user.out, for_good=True)
+        assert (await other.out.get(TurnEnded)).text  # what was said is no secret
+        other.say(SendText("And you?"))
+        await asyncio.sleep(1)
+        replies = [event.cause for event in other.out.of(ReplyEnded)]
+        assert replies == ([ReplyCause.CANCELLED] if said == "answered" else [])
+        assert [type(item) for item in user.seat.conversation.floor.history.items][:1] == [UserItem]
+
+
+async def test_the_model_is_not_asked_for_who_leaves_and_is_slow_to_go() -> None:
+    async with stage() as it:
+        user = await it.join(eager_ms=100)
+        other = await it.join(user.seat.conversation.id, mode="listen")
+        user.speak(600)
+        user.pause(200)  # long enough to prepare a reply, once it is known what was said
+        user.say(Close(finish=False))
+        await other.out.get(TurnEnded)
+        assert not it.llm.asked and not other.out.of(TurnLikelyEnded)
+
+
+async def test_who_leaves_takes_no_answer_from_others() -> None:
+    async with stage() as it:
+        it.llm.replies = ["All of it. "]
+        user = await it.join()
+        other = await it.join(user.seat.conversation.id)
+        user.say(SendText("hi"))
+        await user.out.get(ReplyAudio)
+        user.say(Close(finish=False))
+        user.seat.leave(user.out, for_good=True)
+        assert (await other.out.get(ReplyEnded)).cause is ReplyCause.COMPLETE
+        other.speak(600)
+        other.say(Finalize())
+        assert (await other.out.get(ReplyEnded, 2)).cause is ReplyCause.COMPLETE
+
+
+async def test_who_waits_for_the_end_can_still_leave() -> None:
+    async with stage() as it:
+        it.llm.replies = [LONG_REPLY]
+        user = await it.join()
+        user.say(SendText("hi"))
+        await user.out.get(ReplyAudio)
+        user.say(Close())
+        assert not user.out.closed
+        user.say(Close(finish=False))
+        assert user.out.closed == [None]
+        assert user.out.of(ReplyEnded)[0].cause is ReplyCause.CANCELLED
+
+
 async def test_a_turn_is_cut_at_60_s_without_loss() -> None:
     async with stage() as it:
         user = await it.join(mode="listen")
@@ -709,6 +775,33 @@ async def test_what_is_said_while_the_server_stops_is_not_counted_as_received(tm
         assert user.seat.participant.listener.received_ms == heard_ms
         assert len(user.out.of(TurnStarted)) == 1
         assert user.out.of(ReplyEnded)[0].cause is ReplyCause.COMPLETE
+
+
+async def test_what_is_not_heard_was_received_all_the_same() -> None:
+    """A client counts all that it sent, and sends again after a drop what comes after ``received_ms``."""
+    async with stage() as it:
+        user = await it.join(mode="speak")
+        listener = user.seat.participant.listener
+        user.speak(1000)
+        assert listener.received_ms == 1000
+        assert not user.out.of(TurnStarted)
+        await configure(user, mode="converse")
+        user.say(AppendAudio(b"RIFF\x24\x08\x00\x00WAVEfmt " + bytes(3184)))  # a warning, and else nothing
+        assert listener.received_ms == 1100
+        spoken_turn(user)
+        turn = await user.out.get(TurnEnded)
+        assert (turn.start_ms, turn.end_ms) == (1600, 2600)
+        user.say(Close())
+        user.speak(1000)
+        assert listener.received_ms == 4000
+
+
+async def test_what_would_not_be_heard_anyway_is_not_counted_while_the_server_stops() -> None:
+    async with stage() as it:
+        user = await it.join(mode="speak")
+        user.seat.conversation.hush()
+        user.speak(1000)
+        assert user.seat.participant.listener.received_ms == 0
 
 
 async def test_places_are_counted_when_they_are_taken() -> None:

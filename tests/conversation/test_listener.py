@@ -253,6 +253,21 @@ def test_an_open_turn_goes_on_in_another_format() -> None:
     assert it.received_ms == 1800
 
 
+@pytest.mark.parametrize(("rate", "n_skipped"), [(16000, 640_002), (48000, 96_006)])
+def test_what_is_skipped_is_counted_and_the_samples_after_it_are_whole(rate: int, n_skipped: int) -> None:
+    it = listener(received_ms=5000, sample_rate=rate)
+    skipped, heard = bytes(n_skipped), sound(-400, 400, -400, rate=rate).tobytes()
+    it.feed(skipped[:1])
+    it.skip(skipped[1:])
+    noticed = it.feed(heard)
+    skipped_ms = n_skipped * 500 / rate
+    (turn,) = turns_of(noticed)
+    assert turn.ended is not None
+    assert turn.started.start_ms == pytest.approx(5000 + skipped_ms + 400, abs=20)
+    assert turn.ended.speech_end_ms == pytest.approx(5000 + skipped_ms + 800, abs=20)
+    assert it.received_ms == int(5000 + skipped_ms + 1200)
+
+
 def test_other_waits_hold_from_here_on() -> None:
     it = listener(endpointing_ms=0)
     assert len(turns_of(it.feed(sound(-400, 400, -5000).tobytes()))) == 1

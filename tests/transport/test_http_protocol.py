@@ -219,29 +219,53 @@ async def test_who_asks_or_talks_gives_way_to_nobody() -> None:
             assert await each.message() == "hi"
 
 
+class LongAnswers(EchoApp):
+    """Is done with an answer to ``/long`` well before the client is."""
+
+    SIZE = 16_000_000
+    """More than the kernel keeps of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] == "/long":
+            await answer(send, bytes(self.SIZE))
+            self.given.set()
+            return
+        await super().__call__(scope, receive, send)
+
+
 async def test_who_still_reads_its_answer_gives_way_to_nobody() -> None:
-    """The app is done with it long before the client is."""
-    size = 16_000_000  # more than the kernel keeps of it
-    given = asyncio.Event()
-
-    class App(EchoApp):
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] == "http" and scope["path"] == "/long":
-                await answer(send, bytes(size))
-                given.set()
-                return
-            await super().__call__(scope, receive, send)
-
-    async with running(App(), options(max_connections=3)) as url, contextlib.AsyncExitStack() as stack:
+    app = LongAnswers()
+    async with running(app, options(max_connections=3)) as url, contextlib.AsyncExitStack() as stack:
         reading = await stack.enter_async_context(elsewhere(url))
         reading.send(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
-        await given.wait()
+        await app.given.wait()
         silent = [await stack.enter_async_context(elsewhere(url)) for _ in range(2)]
         async with connected(url) as client:
             assert (await client.request()).status == 200
             assert await silent[0].end() == b""
-            assert len((await reading.answer()).body) == size
+            assert len((await reading.answer()).body) == app.SIZE
             assert (await reading.request()).status == 200
+
+
+async def test_who_has_read_its_answer_gives_way_again() -> None:
+    app = LongAnswers()
+    async with running(app, options(max_connections=2)) as url, contextlib.AsyncExitStack() as stack:
+        reading = [await stack.enter_async_context(elsewhere(url)) for _ in range(2)]
+        for each in reading:
+            app.given.clear()
+            each.send(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+            await app.given.wait()
+        async with connected(url) as client:
+            assert (await client.request()).status == 503
+        for each in reading:
+            assert len((await each.answer()).body) == app.SIZE
+        async with connected(url) as client:
+            assert (await client.request()).status == 200
+            assert await reading[0].end() == b""
 
 
 # --- the Host ------------------------------------------------------------------------------------

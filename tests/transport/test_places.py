@@ -50,6 +50,16 @@ def test_one_gives_way_to_a_newcomer_whose_address_has_fewer(newcomer: str, evic
     assert len(full) == (6 if evicted is None else 5)
 
 
+def test_who_is_not_to_go_now_is_passed_over_and_stays() -> None:
+    full = places(("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a"), ("b2", "b"))
+    busy = {"a1", "a2", "a3", "b1"}
+    assert full.evict("elsewhere", may_go=lambda guest: guest not in busy) == "b2"
+    assert full.evict("elsewhere", may_go=lambda guest: guest not in busy) is None
+    busy.remove("a2")
+    assert full.evict("elsewhere", may_go=lambda guest: guest not in busy) == "a2"
+    assert [full.evict() for _ in range(3)] == ["a1", "a3", "b1"]
+
+
 def test_where_all_have_one_nobody_gives_way_to_a_newcomer() -> None:
     assert places(("a1", "a"), ("b1", "b")).evict("elsewhere") is None
     assert places().evict("elsewhere") is None

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from voicesrv import metrics
 from voicesrv.audio.encodings import container_of
 from voicesrv.conversation import clock
 from voicesrv.conversation.floor import Floor
@@ -211,6 +212,7 @@ class Conversation:
         if missed is None:
             return False
         if participant.outbox is not None:
+            metrics.ERRORS.labels(Code.SUPERSEDED.value).inc()
             participant.outbox.deliver(
                 self.journal.last_seq, Failed(Code.SUPERSEDED, "another connection resumed this one", fatal=True)
             )
@@ -315,8 +317,10 @@ class Conversation:
                 self._take_result(participant, command)
             case Ping(id=id):
                 self.answer(participant, Pong(id))
-            case Close():
+            case Close(finish=True):
                 self._close(participant)
+            case Close():
+                self._close_now(participant)
 
     def reconfigure(self, participant: Participant, setup: Setup, id: str | int | None = None) -> None:
         """Put other options in force; an open turn keeps its recogniser."""
@@ -332,16 +336,24 @@ class Conversation:
         self.floor.audience_changed()
 
     def _hear(self, participant: Participant, data: bytes) -> None:
-        if self._hushed or participant.closing or participant.options.mode == "speak":
+        if self._hushed:
             return
-        if not participant.heard_any and data:
-            participant.heard_any = True
-            container = container_of(data)
-            if container is not None:
-                message = f"the first audio looks like a {container} file; send raw {participant.options.encoding}"
-                self.answer(participant, Warned(Code.CONTAINER_IN_PCM, message))
-                return
+        if participant.closing or participant.options.mode == "speak" or self._begins_a_file(participant, data):
+            participant.listener.skip(data)
+            return
         self._turns.notice_all(participant, participant.listener.feed(data))
+
+    def _begins_a_file(self, participant: Participant, data: bytes) -> bool:
+        """Whether the first audio of a connection is none, of which it is warned."""
+        if participant.heard_any or not data:
+            return False
+        participant.heard_any = True
+        container = container_of(data)
+        if container is None:
+            return False
+        message = f"the first audio looks like a {container} file; send raw {participant.options.encoding}"
+        self.answer(participant, Warned(Code.CONTAINER_IN_PCM, message))
+        return True
 
     def _take_result(self, participant: Participant, output: ToolOutput) -> None:
         if not self.floor.answer_tool(output):
@@ -349,6 +361,7 @@ class Conversation:
             message = (
                 f"id: {output.id[:64]!r} is no tool call that waits; it was answered, took too long or was stopped"
             )
+            metrics.ERRORS.labels(Code.BAD_PARAMETER.value).inc()
             self.answer(participant, Failed(Code.BAD_PARAMETER, message, id=output.id))
 
     def _dictate(self, participant: Participant, text: str, flush: bool) -> None:
@@ -366,6 +379,14 @@ class Conversation:
         participant.closing = True
         self.floor.finish(participant)
         self._tasks.create_task(self._close_when_done(participant))
+
+    def _close_now(self, participant: Participant) -> None:
+        participant.closing = True
+        self._turns.withdraw(participant)
+        if not any(each is not participant and self.floor.is_heard_by(each) for each in self.everybody()):
+            self.floor.cancel()
+        if participant.outbox is not None:
+            participant.outbox.close(None)
 
     async def _close_when_done(self, participant: Participant) -> None:
         try:

@@ -292,6 +292,7 @@ def _holder(conversation: Conversation, token: str) -> Participant:
 
 def _dismiss(conversation: Conversation, participant: Participant, code: Code, message: str) -> None:
     if participant.outbox is not None:
+        metrics.ERRORS.labels(code.value).inc()
         conversation.answer(participant, Failed(code, message, fatal=True))
         participant.outbox.close(code)
 

@@ -3,8 +3,8 @@
     bytes -> InputDecoder -> 16 kHz samples -> Framer -> VadStream -> Endpointer -> events
 
 All of a message's audio is worked on at once, in the caller's task, without a queue: the detector
-costs less than a hop to another thread would. Positions are samples at 16 kHz since the connection
-began, and survive a resume.
+costs less than a hop to another thread would. Positions are samples at 16 kHz that were heard since
+the connection began, and survive a resume.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Listener:
         self._bytes_per_s = _bytes_per_s(options.encoding, options.sample_rate, options.channels)
         # In formats that were in force earlier; exact, as floats lose the ms that parts of one add up to.
         self._received_before_ms = Fraction(received_ms)
-        self._origin_ms = received_ms
+        self._unheard = ms_to_samples(received_ms, INPUT_RATE)  # samples that came before those of the positions
 
     @property
     def received_ms(self) -> int:
@@ -171,6 +171,11 @@ class Listener:
         self._bytes += len(data)
         return self._hear(self._decoder.feed(data))
 
+    def skip(self, data: bytes) -> None:
+        """Count input audio that is not to be heard, while no turn is open; times go on behind it."""
+        self._bytes += len(data)
+        self._unheard += len(self._decoder.feed(data))
+
     def end(self, cause: EndCause) -> Sequence[Noticed]:
         """End the open turn now, if there is one."""
         noticed: list[Noticed] = []
@@ -183,7 +188,7 @@ class Listener:
         return noticed
 
     def _ms(self, position: int) -> int:
-        return self._origin_ms + samples_to_ms(position, INPUT_RATE)
+        return samples_to_ms(self._unheard + position, INPUT_RATE)
 
     def _hear(self, samples: Samples) -> Sequence[Noticed]:
         if len(samples) == 0:

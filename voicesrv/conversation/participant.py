@@ -63,6 +63,8 @@ class OpenTurn:
         self.turn = turn
         self.has_floor = has_floor
         """Whether it is spoken to the agent: not where its connection only listened to transcripts when it began."""
+        self.withdrawn = False
+        """Whether its user left before it was answered: it is told of, and not answered."""
         self.waiting: list[Event] = []
         """What it has to say while an earlier turn of the same connection has the word."""
         self.first = asyncio.Event()
@@ -99,7 +101,7 @@ class Participant:
         self.tuned_in = AudioSince(0, 0)
         """Where the audio that it hears began: none from before is for it."""
         self.received_messages = received_messages
-        """Text messages that were looked at, from all its sockets."""
+        """Text messages that came, refused ones too, from all its sockets."""
         self.listener = Listener(setup.vad, setup.options, received_ms)
         self.turns: deque[OpenTurn] = deque()
         """Turns whose end has not been told, oldest first; only the last can still be spoken."""

@@ -50,6 +50,12 @@ class Turns:
         self.notice_all(participant, noticed)
         return bool(noticed)
 
+    def withdraw(self, participant: Participant) -> None:
+        """A user leaves: what was said and has no answer yet is not answered."""
+        for each in participant.turns:
+            each.withdrawn = True
+        self.end(participant, EndCause.CLOSE)
+
     def finalize(self, participant: Participant) -> None:
         """The client says that the turn is over."""
         ended = self.end(participant, EndCause.FINALIZE)
@@ -142,7 +148,8 @@ class Turns:
         settled, at_ms = turn.settled, turn.likely_ended_at_ms
         if settled is None or at_ms is None or turn.likely_ended or not settled.text:
             return
-        if participant.options.mode == "listen" or participant.turns[0].turn is not turn:
+        first = participant.turns[0]
+        if participant.options.mode == "listen" or first.turn is not turn or first.withdrawn:
             return
         if self._floor.may_prepare():
             turn.likely_ended = True
@@ -184,10 +191,11 @@ class Turns:
             decided_at=open_turn.decided_at,
             final_at=max(final_at, open_turn.decided_at),
         )
-        if open_turn.has_floor:
-            self._floor.turn_closed(participant, turn.number, final.text, timing)
-        else:
+        is_answered = open_turn.has_floor and not open_turn.withdrawn
+        if not is_answered:
             self._floor.turn_heard(final.text)
+        if open_turn.has_floor:
+            self._floor.turn_closed(participant, turn.number, final.text if is_answered else "", timing)
         self._room.settled()
 
     def _tell_turn(self, participant: Participant, turn: UserTurn, event: Event) -> None:

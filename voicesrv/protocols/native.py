@@ -199,10 +199,11 @@ def _configure(body: dict[str, Any]) -> Command:
 
 
 def _speak(body: dict[str, Any]) -> Command:
-    flush = body.get("flush", True)
-    if not isinstance(flush, bool):
-        raise bad_parameter("flush", flush, "not one of true, false")
-    return Speak(_text(body, "text"), flush)
+    return Speak(_text(body, "text"), _flag(body, "flush"))
+
+
+def _close(body: dict[str, Any]) -> Command:
+    return Close(_flag(body, "finish"))
 
 
 def _playback(body: dict[str, Any]) -> Command:
@@ -236,6 +237,13 @@ def _any_id(body: dict[str, Any]) -> str | int | None:
     return value
 
 
+def _flag(body: dict[str, Any], name: str) -> bool:
+    value = body.get(name, True)
+    if not isinstance(value, bool):
+        raise bad_parameter(name, value, "not one of true, false")
+    return value
+
+
 def _text(body: dict[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str):
@@ -253,7 +261,7 @@ _READERS: Mapping[str, Callable[[dict[str, Any]], Command]] = {
     "playback": _playback,
     "tool_result": _tool_result,
     "ping": _ping,
-    "close": lambda body: Close(),
+    "close": _close,
 }
 
 # --- events out ---------------------------------------------------------------------------------

@@ -189,12 +189,10 @@ class HttpProtocol(HttpToolsProtocol):
         """Have a connection that asks nothing give way, of an address that has more of them; say whether one did.
 
         An answer is complete when the app has handed it over, not when it is sent. Who still reads one is passed
-        over, and left to the keep-alive timer. TLS does not show what waits below it; there an answer is only safe
+        over, until it has read it. TLS does not show what waits below it; there an answer is only safe
         that fits into the kernel's buffer (``send_buffer_bytes``), as all of this server's own do.
         """
-        idle = self._state.idle
-        while (other := idle.evict(self._address)) is not None and other.transport.get_write_buffer_size():
-            pass
+        other = self._state.idle.evict(self._address, may_go=_has_read_all)
         if other is None:
             return False
         metrics.DROPS.labels("http_idle").inc()
@@ -216,6 +214,10 @@ class HttpProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _has_read_all(connection: HttpProtocol) -> bool:
+    return connection.transport.get_write_buffer_size() == 0
 
 
 async def _no_room(scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Guest = TypeVar("Guest")
@@ -39,18 +40,20 @@ class Places(Generic[Guest]):
             if not guests:
                 del self._by_address[address]
 
-    def evict(self, newcomer: str | None = None) -> Guest | None:
+    def evict(self, newcomer: str | None = None, *, may_go: Callable[[Guest], bool] = lambda _: True) -> Guest | None:
         """Take a place from whose turn it is to give way; None where there is nobody.
 
         Args:
             newcomer: the address of one that can be turned away instead. A guest gives way to it only where the
                 guest's own address has no fewer even then.
+            may_go: who is not to go now is passed over, and stays.
         """
-        if not self._by_address:
-            return None
-        address, guests = max(self._by_address.items(), key=lambda each: len(each[1]))
-        if newcomer is not None and len(guests) <= 1 + len(self._by_address.get(newcomer, {})):
-            return None
-        guest = next(iter(guests))
-        self.leave(guest, address)
-        return guest
+        at_least = 1 if newcomer is None else 2 + len(self._by_address.get(newcomer, {}))
+        for address, guests in sorted(self._by_address.items(), key=lambda each: len(each[1]), reverse=True):
+            if len(guests) < at_least:
+                break
+            for guest in guests:
+                if may_go(guest):
+                    self.leave(guest, address)
+                    return guest
+        return None

@@ -74,6 +74,7 @@ class VoiceClient:
         """
         self._link = Link(url, token, {"conversation": conversation, **settings}, upkeep, ssl)
         self._first: Ready | None = None
+        self._entered = False
 
     @property
     def conversation(self) -> str:
@@ -106,11 +107,11 @@ class VoiceClient:
         Raises:
             Closed: the conversation is over.
         """
-        await self._link.send_audio(data)
+        await self._on.send_audio(data)
 
     async def send_all(self, blocks: AsyncIterable[bytes]) -> None:
         """Send audio as it comes, until there is no more or the conversation is over."""
-        async with self._link.while_it_lasts():
+        async with self._on.while_it_lasts():
             async for block in blocks:
                 if self._link.over:
                     return
@@ -118,30 +119,30 @@ class VoiceClient:
 
     async def send_text(self, text: str) -> None:
         """Send a user's turn, typed."""
-        await self._link.send({"type": "text", "text": text})
+        await self._on.send({"type": "text", "text": text})
 
     async def say(self, text: str, *, flush: bool = True) -> None:
         """Have this text said as it is; ``flush=False`` gathers until a sentence is whole.
 
         Pieces that come faster than they can be sent, each said by a task of its own, are sent together.
         """
-        await self._link.send({"type": "speak", "text": text, "flush": flush})
+        await self._on.send({"type": "speak", "text": text, "flush": flush})
 
     async def flush(self, id: str | None = None) -> None:
         """Have what is gathered spoken; ``Flushed`` with this id comes when its last audio is sent."""
-        await self._link.send({"type": "flush"} if id is None else {"type": "flush", "id": id})
+        await self._on.send({"type": "flush"} if id is None else {"type": "flush", "id": id})
 
     async def finalize(self) -> None:
         """End the user's turn now."""
-        await self._link.send({"type": "finalize"})
+        await self._on.send({"type": "finalize"})
 
     async def cancel(self) -> None:
         """Stop the reply under way, as a barge-in does; what waits to be said is dropped."""
-        await self._link.send({"type": "cancel"})
+        await self._on.send({"type": "cancel"})
 
     async def playback(self, reply: int, played_ms: int) -> None:
         """Say how much of a reply has been heard; forgotten while the connection is down or very busy."""
-        await self._link.send_if_up({"type": "playback", "reply": reply, "played_ms": played_ms})
+        await self._on.send_if_up({"type": "playback", "reply": reply, "played_ms": played_ms})
 
     async def report(self, playout: Playout) -> None:
         """Say every 200 ms how much of each reply has been heard, until the conversation is over."""
@@ -168,10 +169,12 @@ class VoiceClient:
             Closed: the conversation is over.
         """
         outcome = {"output": output} if error is None else {"error": error}
-        await self._link.send({"type": "tool_result", "id": id, **outcome})
+        await self._on.send({"type": "tool_result", "id": id, **outcome})
 
     async def configure(self, **changes: Unpack[Settings]) -> None:
         """Change settings from here on, all of these or none; None brings back what the server chooses.
+
+        Audio that is given after this is called is in the format that it asks for.
 
         It answers with a ``Configured`` or a ``ServerError``, whose ``id`` then begins with ``configure-``. A change
         that has no answer when the connection breaks is asked for again on the next; a refused one is forgotten.
@@ -181,15 +184,15 @@ class VoiceClient:
             ValueError: no such encoding, or a setting is no JSON or too large.
             Closed: the conversation is over.
         """
-        await self._link.configure(changes)
+        await self._on.configure(changes)
 
     async def ping(self, id: str | int | None = None) -> None:
         """Ask for a ``Pong`` of the same id."""
-        await self._link.send({"type": "ping"} if id is None else {"type": "ping", "id": id})
+        await self._on.send({"type": "ping"} if id is None else {"type": "ping", "id": id})
 
     async def close(self) -> None:
         """Ask the server to finish what was said and to close; go on iterating to see it through."""
-        await self._link.finish()
+        await self._on.finish()
 
     # --- lifetime -------------------------------------------------------------------------------
 
@@ -204,13 +207,22 @@ class VoiceClient:
             ProtocolError: it is no voicesrv.
         """
         self._first = await self._link.open()
+        self._entered = True
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the connection at once; call ``close`` and iterate to the end to hear the end."""
+        """Hang up at once, with nothing more answered; call ``close`` and iterate to the end to hear the end."""
         await self._link.close()
+
+    @property
+    def _on(self) -> Link:
+        if not self._entered:
+            raise RuntimeError(
+                "there is no connection yet: enter the client first, async with VoiceClient(…) as client"
+            )
+        return self._link
 
     def __aiter__(self) -> AsyncIterator[ServerEvent | Audio]:
         return self

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
+from contextlib import suppress
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
@@ -12,12 +14,15 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
+from voicesrv_client.commands import encode
 from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted
 from voicesrv_client.events import Ready, ServerError
 from voicesrv_client.protocol import SUBPROTOCOL, parse_event
 
 _MAX_MESSAGE = 4 << 20
 """Bytes. 100 ms of audio are 10 kB; the longest text is a turn's words or a resume's events."""
+_FAREWELL_S = 1.0
+"""For a server that reads nothing more."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -95,6 +100,13 @@ class Connection:
     def explain(self, failure: ServerError) -> None:
         """Take the server's word on why it is about to close."""
         self._failure = failure
+
+    async def leave(self) -> None:
+        """End the conversation, with nothing more answered, and close; returns at once where it is closed."""
+        with suppress(ConnectionClosed, TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await self._socket.send(encode({"type": "close", "finish": False}))
+        await self.close()
 
     async def close(self) -> None:
         """Close; returns at once where it is closed."""

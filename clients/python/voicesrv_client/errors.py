@@ -51,7 +51,7 @@ class Closed(VoiceClientError):
     """
 
     def __init__(self, code: int, reason: str = "", retry_after_s: float | None = None) -> None:
-        super().__init__(f"the server closed the connection: {code} {reason}".rstrip())
+        super().__init__(f"the connection was closed: {code} {reason}".rstrip())
         self.code = code
         self.reason = reason
         self.retry_after_s = retry_after_s

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from voicesrv_client.connection import Connection
 from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted, VoiceClientError
 from voicesrv_client.events import Audio, Pong, Ready, ServerError, ServerEvent
-from voicesrv_client.protocol import Incoming, Next, after_close, backoff_s, build_url
-from voicesrv_client.ring import MicrophoneRing
+from voicesrv_client.protocol import Incoming, Next, after_close, backoff_s, build_url, frame_bytes
+from voicesrv_client.ring import AudioFormat, MicrophoneRing
 from voicesrv_client.sending import Sender
 from voicesrv_client.settings import NOT_IN_QUERY
 from voicesrv_client.upkeep import BY_DEFAULT, Token, Upkeep
@@ -76,7 +76,6 @@ class Link:
         self._closing = False
         self._attempt = 0
         self._up_since = 0.0
-        self._lasting: set[asyncio.Timeout] = set()
 
     async def open(self) -> Ready:
         """Connect for the first time; raises what ``Connection.open`` raises."""
@@ -84,28 +83,18 @@ class Link:
 
     async def close(self) -> None:
         """End it here and now; whoever waits to send gets ``Closed``."""
-        self._end(Closed(1000, "closed by the client"))
+        await self._sender.close(Closed(1000, "closed by the client"))
         if self._connection is not None:
-            await self._connection.close()
+            await self._connection.leave()
 
     @property
     def over(self) -> bool:
         """Whether the conversation has ended and will not go on."""
         return self._sender.over is not None
 
-    @asynccontextmanager
-    async def while_it_lasts(self) -> AsyncGenerator[None]:
+    def while_it_lasts(self) -> AbstractAsyncContextManager[None]:
         """Run a block, but break it off where it waits when the conversation is over."""
-        try:
-            async with asyncio.timeout(0 if self.over else None) as limit:
-                self._lasting.add(limit)
-                try:
-                    yield
-                finally:
-                    self._lasting.discard(limit)
-        except TimeoutError:
-            if not limit.expired():
-                raise
+        return self._sender.while_it_lasts()
 
     # --- out ------------------------------------------------------------------------------------
 
@@ -124,6 +113,8 @@ class Link:
     async def configure(self, changes: Mapping[str, Any]) -> None:
         """Change options, also those of a new conversation once the server agrees; see ``VoiceClient.configure``.
 
+        It stands once it is given, also where this is cancelled.
+
         Raises:
             TypeError: an option is no JSON.
             ValueError: no such encoding, or an option is no JSON or too large.
@@ -132,9 +123,10 @@ class Link:
         if self._sender.over is not None:
             raise self._sender.over
         self._check(changes)
+        audio: AudioFormat | None = None
         if any(name in changes for name in _AUDIO_OPTIONS):
-            await self._sender.changed(*_audio_format({**self._wishes.settings, **changes}))
-        await self._sender.send_lasting(self._wishes.ask(changes))
+            audio = _audio_format({**self._wishes.settings, **changes})
+        await self._sender.send_lasting(self._wishes.ask(changes), audio)
 
     async def finish(self) -> None:
         """Ask the server to finish what was said and close; asked again after a drop."""
@@ -156,22 +148,27 @@ class Link:
             ProtocolError: it sent what ``voicesrv.v1`` does not allow.
         """
         while self._sender.over is None:
+            message: str | bytes | None = None
             try:
-                message = await self._receive()
+                async with self.while_it_lasts():
+                    message = await self._receive()
             except Closed as closed:
                 ready = await self._come_back(closed)
                 if ready is None:
                     break
                 return ready
+            if message is None:  # it is over meanwhile
+                break
             event = self._incoming.receive(message)
             if isinstance(event, ServerEvent):
                 self._heed(event)
             if event is not None and not (isinstance(event, Pong) and event.id == _KEEPALIVE_ID):
                 return event
-        assert self._sender.over is not None
-        if self._sender.over.code == 1000:
+        over = self._sender.over
+        assert over is not None
+        if isinstance(over, Closed) and over.code == 1000:
             return None
-        raise self._sender.over
+        raise over
 
     async def _receive(self) -> str | bytes:
         """Wait for the next message, with a ping whenever nothing was said for a while."""
@@ -208,10 +205,10 @@ class Link:
             step = self._step_after(error)
             pause_s = self._pause_s(error)
             if step is Next.END:
-                self._end(closed)
+                self._sender.end(closed)
                 return None
             if step is Next.FAIL or not self._upkeep.reconnect or loop.time() + pause_s > give_up_at:
-                self._end(closed)
+                self._sender.end(closed)
                 raise error
             if step is Next.RESTART:
                 self._resume = ""
@@ -252,7 +249,7 @@ class Link:
         except OSError as error:  # a network that is down is so for both
             raise Unreachable(f"no token could be had: {error}") from error
         except Exception:
-            self._end(Closed(1006))  # whoever waits to send is told
+            self._sender.end(Closed(1006))  # whoever waits to send is told
             raise
         url = build_url(self._url, {**self._wishes.query, **query})
         connection, ready = await Connection.open(url, token, self._trust)
@@ -274,17 +271,8 @@ class Link:
         log.info("on connection %s", ready.connection)
         return ready
 
-    def _end(self, closed: Closed) -> None:
-        if self.over:
-            return
-        self._sender.end(closed)
-        for limit in self._lasting:
-            limit.reschedule(asyncio.get_running_loop().time())
 
-
-def _audio_format(options: Mapping[str, Any]) -> tuple[str, int, int]:
-    return (
-        str(options.get("encoding") or "linear16"),
-        int(options.get("sample_rate") or 16000),
-        int(options.get("channels") or 1),
-    )
+def _audio_format(options: Mapping[str, Any]) -> AudioFormat:
+    encoding, channels = str(options.get("encoding") or "linear16"), int(options.get("channels") or 1)
+    frame_bytes(encoding, channels)  # raises where there is no such encoding
+    return encoding, int(options.get("sample_rate") or 16000), channels

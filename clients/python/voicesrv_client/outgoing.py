@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from voicesrv_client.commands import encode
 from voicesrv_client.events import Ready
-from voicesrv_client.ring import MicrophoneRing
+from voicesrv_client.ring import AudioFormat, MicrophoneRing
 
 _SENT_KEPT = 100
 """More than a person says within what a broken connection swallows."""
@@ -34,6 +35,8 @@ class Placed:
     """Text that more may be gathered behind; None for what is whole."""
     at: int
     """Position in the audio."""
+    audio: AudioFormat | None = None
+    """What the audio behind it is in, where that changes with it."""
     number: int = 0
     """Among the text messages of this conversation, as the server counts them; 0 until it is sent."""
     callers: int = 1
@@ -49,6 +52,8 @@ class Outgoing:
     def __init__(self, ring: MicrophoneRing) -> None:
         """``ring`` is where the audio is."""
         self.ring = ring
+        self.max_bytes = math.inf
+        """Of the largest message that the server takes."""
         self._waiting: deque[Placed] = deque()
         self._sent: deque[Placed] = deque(maxlen=_SENT_KEPT)
         self._count = 0
@@ -62,7 +67,7 @@ class Outgoing:
         """Whether a command is still to be sent."""
         return placed in self._waiting
 
-    def add(self, command: Mapping[str, Any], message: str | None = None) -> Placed:
+    def add(self, command: Mapping[str, Any], message: str | None = None, audio: AudioFormat | None = None) -> Placed:
         """Take a command; the audio given so far comes before it.
 
         Text that is gathered joins what waits of it; text that waits when all is cancelled is dropped, as the server
@@ -70,6 +75,7 @@ class Outgoing:
 
         Args:
             message: the command, encoded.
+            audio: what the audio that is given from here on is in; None for what it was in before.
 
         Returns:
             what is to be sent for it, maybe with others in it.
@@ -80,12 +86,13 @@ class Outgoing:
         last = self.last
         if command["type"] == "speak" and last is not None and last.gathered is not None and last.number == 0:
             text = last.gathered + command["text"]
-            if len(text) <= _MAX_GATHERED:
-                last.message, last.gathered = encode({**command, "text": text}), _gathered(command, text)
+            whole = encode({**command, "text": text})
+            if len(text) <= _MAX_GATHERED and len(whole.encode()) <= self.max_bytes:
+                last.message, last.gathered = whole, _gathered(command, text)
                 last.callers += 1
                 return last
         gathered = _gathered(command, command.get("text", ""))
-        placed = Placed(command["type"], message or encode(command), gathered, self.ring.end)
+        placed = Placed(command["type"], message or encode(command), gathered, self.ring.end, audio)
         if placed.type == "cancel":
             self._waiting = deque(each for each in self._waiting if each.type != "speak")
         self._waiting.append(placed)
@@ -117,6 +124,7 @@ class Outgoing:
         if not (self._waiting and may_command):
             return None
         placed = self._waiting.popleft()
+        self._change_format(placed)
         self.count()
         placed.number = self._count
         self._sent.append(placed)
@@ -146,8 +154,15 @@ class Outgoing:
 
     def restart(self, ready: Ready) -> None:
         """A new conversation begins; what belonged to the one before is dropped."""
+        for each in self._waiting:
+            self._change_format(each)
         self.ring.restart(ready.received_ms)
         self._begin(ready.received_messages or 0, self._waiting, without=_OF_A_CONVERSATION)
+
+    def _change_format(self, placed: Placed) -> None:
+        if placed.audio is not None:
+            self.ring.changed(*placed.audio, at=placed.at)
+            placed.audio = None
 
     def _is_cut_off(self, placed: Placed) -> bool:
         # A server that is being stopped drops audio, uncounted, but obeys and counts the end of a turn behind it.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from voicesrv_client.protocol import bytes_per_second, frame_bytes
 
+AudioFormat = tuple[str, int, int]
+"""Encoding, samples per second, channels."""
+
 
 class MicrophoneRing:
     """The last seconds of input audio and how far they have been handed to the connection.
@@ -28,11 +31,6 @@ class MicrophoneRing:
         self._start = 0  # position of the first byte kept
         self._cursor = 0  # position of the first byte not yet handed on
         self._origin = 0  # position of the first byte that the server counts from
-
-    @property
-    def sent_ms(self) -> int:
-        """Input audio given so far, in ms."""
-        return (self.end - self._origin) * 1000 // self._per_second
 
     @property
     def end(self) -> int:
@@ -87,22 +85,25 @@ class MicrophoneRing:
         Audio that is kept is dropped: it belongs to a turn that the new conversation knows nothing of.
         """
         self._drop_samples(len(self._data))
-        self._cursor = self._start
-        self._origin = self._start - received_ms * self._per_second // 1000 // self._frame_bytes * self._frame_bytes
+        self._begin(self._start, received_ms)
 
-    def changed(self, encoding: str, sample_rate: int, channels: int) -> None:
-        """Go on in another format, at the time where the old one ends.
+    def changed(self, encoding: str, sample_rate: int, channels: int, at: int) -> None:
+        """Go on in another format, which what was given from a position on is in already.
 
-        Audio in the old format is dropped: sent again, it would be taken for the new one.
+        Audio in the old format, all of it handed on, is dropped: sent again, it would be taken for the new one.
         """
-        elapsed_ms = self.sent_ms
-        self._start += len(self._data)
-        self._data.clear()
-        self._frame_bytes = frame_bytes(encoding, channels)
+        elapsed_ms = (self._cursor - self._origin) * 1000 // self._per_second
         capacity_s = self._capacity / self._per_second
+        self._frame_bytes = frame_bytes(encoding, channels)
         self._per_second = bytes_per_second(encoding, sample_rate, channels)
         self._capacity = int(capacity_s * self._per_second)
-        self.restart(elapsed_ms)
+        del self._data[: max(0, at - self._start)]
+        self._start = max(at, self._start)
+        self._begin(at, elapsed_ms)
+
+    def _begin(self, at: int, received_ms: int) -> None:
+        self._cursor = at
+        self._origin = at - received_ms * self._per_second // 1000 // self._frame_bytes * self._frame_bytes
 
     def _drop_samples(self, n_bytes: int) -> None:
         # Only whole samples, or all that follows would be shifted by a byte.

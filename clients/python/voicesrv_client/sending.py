@@ -1,10 +1,14 @@
-"""Sends what is given to it, in order and at the server's pace, over one connection after another."""
+"""Sends what is given to it, in order and at the server's pace, over one connection after another.
+
+The twin of clients/web/src/sending.ts.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from voicesrv_client.commands import encode
@@ -13,7 +17,9 @@ from voicesrv_client.errors import Closed
 from voicesrv_client.events import Ready
 from voicesrv_client.outgoing import Outgoing, Placed
 from voicesrv_client.pace import Pace
-from voicesrv_client.ring import MicrophoneRing
+from voicesrv_client.ring import AudioFormat, MicrophoneRing
+
+log = logging.getLogger(__name__)
 
 _LIMITS: Mapping[str, Any] = {"text_bytes": 65_536, "control_messages_per_s": 20.0, "control_burst": 40.0}
 """What ``docs/protocol.md`` says that a server takes, until it has said so itself."""
@@ -22,12 +28,13 @@ _LIMITS: Mapping[str, Any] = {"text_bytes": 65_536, "control_messages_per_s": 20
 class Sender:
     """The outgoing half of a conversation; any number of tasks may use it.
 
-    What waits is sent by a task of its own, which lives no longer than there is something to send.
+    What waits is sent by a task of its own, which lives no longer than there is something to send. A fault in it, which
+    is none of the network, ends the conversation.
     """
 
     def __init__(self, ring: MicrophoneRing) -> None:
         """``ring`` is where the audio is kept."""
-        self.over: Closed | None = None
+        self.over: BaseException | None = None
         """Why the conversation is over; None while it is not."""
         self.last_sent_s = 0.0
         """On the clock of the event loop."""
@@ -36,9 +43,11 @@ class Sender:
         self._connection: Connection | None = None
         self._up = asyncio.Event()  # a connection stands, or none ever will again
         self._task: asyncio.Task[None] | None = None  # that sends over this connection
+        self._tasks: set[asyncio.Task[None]] = set()  # those over the connections before it may not have ended yet
         self._given = asyncio.Event()  # there is something new for it
         self._still = asyncio.Event()  # all is sent that may be sent now
         self._moved: dict[Placed, asyncio.Event] = {}  # of the commands that somebody waits for
+        self._lasting: set[asyncio.Timeout] = set()  # of blocks that last no longer than the conversation
 
     # --- connections ----------------------------------------------------------------------------
 
@@ -76,11 +85,36 @@ class Sender:
         self._still.set()
         self._given.set()
 
-    def end(self, closed: Closed) -> None:
+    def end(self, reason: BaseException) -> None:
         """There will be no other connection; whoever waits to send is told."""
-        self.over = self.over or closed
+        if self.over is not None:
+            return
+        self.over = reason
         self._up.set()
         self.down()
+        for limit in self._lasting:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    async def close(self, closed: Closed) -> None:
+        """End it, and wait until nothing goes on."""
+        self.end(closed)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @asynccontextmanager
+    async def while_it_lasts(self) -> AsyncGenerator[None]:
+        """Run a block, but break it off where it waits when the conversation is over."""
+        try:
+            async with asyncio.timeout(None if self.over is None else 0) as limit:
+                self._lasting.add(limit)
+                try:
+                    yield
+                finally:
+                    self._lasting.discard(limit)
+        except TimeoutError:
+            if not limit.expired():
+                raise
 
     # --- what is given --------------------------------------------------------------------------
 
@@ -93,8 +127,8 @@ class Sender:
         """
         message = encode(command)
         size = len(message.encode())
-        if size > self._text_bytes:
-            raise ValueError(f"{command['type']}: {size} bytes are over the {self._text_bytes} that the server takes")
+        if size > (most := self._outgoing.max_bytes):
+            raise ValueError(f"{command['type']}: {size} bytes are over the {most} that the server takes")
         return message
 
     async def send_audio(self, data: bytes) -> None:
@@ -134,18 +168,21 @@ class Sender:
             self._go()  # what was behind it may be sent
             raise
 
-    async def send_lasting(self, command: Mapping[str, Any]) -> None:
+    async def send_lasting(self, command: Mapping[str, Any], audio: AudioFormat | None = None) -> None:
         """Send a command that is asked for anew where it gets lost, and wait for it while this connection stands.
 
         It is sent also where this is cancelled.
+
+        Args:
+            audio: what the audio that is given from here on is in; None for what it was in before.
         """
-        placed = self.place(command)
+        placed = self.place(command, audio)
         while self._is_up and self._outgoing.waits(placed):
             await self._until_moved(placed)
 
-    def place(self, command: Mapping[str, Any]) -> Placed:
+    def place(self, command: Mapping[str, Any], audio: AudioFormat | None = None) -> Placed:
         """Have a command sent after what waits; nobody need wait for it."""
-        placed = self._outgoing.add(command)
+        placed = self._outgoing.add(command, audio=audio)
         self._go()
         return placed
 
@@ -158,13 +195,6 @@ class Sender:
         """Let the server hear something, whatever waits."""
         await self._write_past({"type": "ping", "id": id})
 
-    async def changed(self, encoding: str, sample_rate: int, channels: int) -> None:
-        """Go on with audio of another format, once that of the old one is sent or the connection is gone."""
-        while self._is_up and (last := self._outgoing.last) is not None:
-            await self._until_moved(last)
-        await self._flush()
-        self._outgoing.ring.changed(encoding, sample_rate, channels)
-
     # --- how it is sent -------------------------------------------------------------------------
 
     @property
@@ -173,7 +203,7 @@ class Sender:
 
     def _set_limits(self, told: Mapping[str, Any]) -> None:
         limits = {**_LIMITS, **told}
-        self._text_bytes = int(limits["text_bytes"])
+        self._outgoing.max_bytes = int(limits["text_bytes"])
         self._pace = Pace(limits["control_messages_per_s"], limits["control_burst"], self.last_sent_s)
 
     def _check_open(self) -> None:
@@ -202,6 +232,14 @@ class Sender:
         self._given.set()
         if self._is_up and self._connection is not None and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._send_waiting(self._connection))
+            self._tasks.add(self._task)
+            self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.error("what waits can be sent no more", exc_info=fault)
+            self.end(fault)
 
     async def _send_waiting(self, connection: Connection) -> None:
         """Send what waits, each when it may be, until nothing does or this connection is gone."""
@@ -221,10 +259,14 @@ class Sender:
                     await self._write(connection, audio)
                 case placed:
                     self._pace.spend(now())
-                    if await self._write(connection, placed.message):
-                        self._tell(placed)
-                    elif connection is self._connection:  # else the next one was told of it
-                        self._outgoing.take_back()
+                    is_sent = False
+                    try:
+                        is_sent = await self._write(connection, placed.message)
+                    finally:
+                        if is_sent:
+                            self._tell(placed)
+                        elif connection is self._connection:  # else the next one was told of it
+                            self._outgoing.take_back()
 
     async def _write_past(self, command: Mapping[str, Any]) -> None:
         if self._connection is not None:

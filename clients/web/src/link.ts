@@ -172,7 +172,6 @@ export class Link {
    * now on.
    */
   leave(): void {
-    this.sendIfUp({ type: "cancel" }); // for a server that does not know `finish`
     this.sendIfUp({ type: "close", finish: false });
     this.#sender.down();
     this.#isClosing = this.#isLeaving = true;

@@ -769,7 +769,7 @@ describe("the end", () => {
     const before = socket.commands.length;
     link.leave();
     world.pass(10_000);
-    expect(socket.commands.slice(before)).toEqual([{ type: "cancel" }, { type: "close", finish: false }]);
+    expect(socket.commands.slice(before)).toEqual([{ type: "close", finish: false }]);
   });
 
   test("of who leaves is said once: a drop is it, too, and nothing that is given after it is sent", async () => {
@@ -781,7 +781,7 @@ describe("the end", () => {
     link.sendAudio(samples(0, 320));
     link.finish();
     world.pass(30_000); // no ping either
-    expect(socket.commands.slice(1)).toEqual([{ type: "cancel" }, { type: "close", finish: false }]);
+    expect(socket.commands.slice(1)).toEqual([{ type: "close", finish: false }]);
     expect(socket.audio).toEqual([]);
     socket.drop();
     await settled();

@@ -55,7 +55,7 @@ const COMMANDS: Record<string, (fields: any) => Command> = {
   ToolOutput: ({ id, output, is_error }) =>
     is_error ? { type: "tool_result", id, error: output } : { type: "tool_result", id, output },
   Ping: ({ id }) => (id === null ? { type: "ping" } : { type: "ping", id }),
-  Close: () => ({ type: "close" }),
+  Close: ({ finish }) => ({ type: "close", ...(finish === false && { finish }) }),
 };
 
 describe("commands", () => {

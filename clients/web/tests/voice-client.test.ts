@@ -448,7 +448,7 @@ describe("hanging up", () => {
   test("stops the reply, says goodbye, and does not wait long", async () => {
     const { client, of, socket } = await connected();
     const hanging = client.disconnect();
-    expect(socket.commands).toEqual([{ type: "cancel" }, { type: "close", finish: false }]);
+    expect(socket.commands).toEqual([{ type: "close", finish: false }]);
     await vi.advanceTimersByTimeAsync(2000);
     await hanging;
     expect(socket.closed).toBe(true);
@@ -620,7 +620,7 @@ describe("a microphone that is let go of", () => {
   });
 
   test.each([
-    [false, [{ type: "cancel" }, { type: "close", finish: false }]],
+    [false, [{ type: "close", finish: false }]],
     [true, [{ type: "finalize" }, { type: "close" }]],
   ])("by who hangs up ends no turn, but where what was said is to be finished: %s", async (finish, farewell) => {
     const microphone = device();
