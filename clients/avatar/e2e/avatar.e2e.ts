@@ -19,6 +19,7 @@ import {
 import { type Drawn, lipOffsets, quantile, type TimedShape } from "./lip-offset.js";
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const REPLIES = /^voicesrv_replies_total.*$/gm;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let server: Server;
@@ -175,6 +176,22 @@ describe("a conversation", () => {
     await page.getByRole("button", { name: "End conversation" }).click();
     await page.evaluate(() => bench.until(() => bench.avatar.state === "off", "the end"));
     expect(await page.evaluate(() => bench.avatar.client)).toBeNull();
+  });
+
+  test("that is ended in mid-speech is off, and nothing is answered", async () => {
+    const page = await open({ microphone: composeWav(500, `${SPEECH}en_jfk_inaugural.wav`) });
+    await page.evaluate((src) => bench.make({ src }), server.url);
+    await page.getByRole("button", { name: "Start talking" }).click();
+    const replies = () => fetch(`${server.url}/metrics`).then(async (answer) => (await answer.text()).match(REPLIES));
+    await page.evaluate(() => bench.until(() => bench.avatar.state === "hearing", "somebody who speaks"));
+    const before = await replies();
+    await page.getByRole("button", { name: "End conversation" }).click();
+    await page.evaluate(() => bench.until(() => bench.avatar.state === "off", "the end"));
+    await page.waitForTimeout(1000); // an answer would begin by then
+    const told = (await page.evaluate(() => bench.log)) as Told[];
+    const states = told.filter(({ type }) => type === "state").map(({ detail }) => detail.state);
+    expect(states).toEqual(["connecting", "listening", "hearing", "off"]);
+    expect(await replies()).toEqual(before);
   });
 
   test("that is being ended can have something said at once", async () => {
