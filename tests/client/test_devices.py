@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -88,3 +90,21 @@ def test_a_speaker_plays_what_there_is_and_silence_after_it(devices: Any) -> Non
         assert out == bytes(8)
     assert heard == [b"abcdef"]
     assert stream.states == ["started", "closed"]
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "says"),
+    [(None, ImportError, "voicesrv-client\\[mic\\]"), ("no library", OSError, "PortAudio library")],
+)
+def test_what_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str | None, kind: type[Exception], says: str
+) -> None:
+    for name in ("sounddevice", "voicesrv_client.devices"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    if found is None:
+        monkeypatch.setitem(sys.modules, "sounddevice", None)  # as where it is not installed
+    else:
+        (tmp_path / "sounddevice.py").write_text(f"raise OSError({found!r})")
+        monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(kind, match=says):
+        importlib.import_module("voicesrv_client.devices")

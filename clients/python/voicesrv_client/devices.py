@@ -12,7 +12,12 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
 
-import sounddevice
+try:
+    import sounddevice
+except ImportError as error:
+    raise ImportError("microphone and speaker need the extra mic: pip install 'voicesrv-client[mic]'") from error
+except OSError as error:
+    raise OSError("microphone and speaker need the PortAudio library (Debian: libportaudio2)") from error
 
 from voicesrv_client.playout import Playout
 
