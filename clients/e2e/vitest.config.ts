@@ -12,7 +12,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "measured", include: MEASURED, maxWorkers: 1, sequence: { groupOrder: 0 } },
+        test: { name: "measured", include: MEASURED, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
       {
         extends: true,

@@ -216,6 +216,29 @@ async def test_a_drop_is_the_end_where_coming_back_is_off() -> None:
         assert caught.value.code == 1006
 
 
+async def test_a_server_that_is_back_and_knows_nothing_more_is_not_waited_for() -> None:
+    async def ends(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.close(1000)
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async def away(peer: Peer) -> None:
+        peer.drop()
+
+    async def knows_nothing(peer: Peer) -> None:
+        await peer.socket.close(4504, "not_found")
+
+    waits = Waits()
+    async with scripted(drops, away, away, away, knows_nothing, ends) as url:
+        link = Link(url, None, {}, upkeep(waits))
+        await link.open()
+        await rest(link)
+    assert waits.asked[-2:] == [2.0, 0.25]
+
+
 async def test_begins_anew_where_state_is_lost() -> None:
     queries: list[dict[str, str]] = []
     heard: list[Any] = []

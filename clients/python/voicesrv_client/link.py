@@ -203,6 +203,8 @@ class Link:
         while not self.over:  # else this side closed meanwhile
             closed = error if isinstance(error, Closed) else closed
             step = self._step_after(error)
+            if step is Next.RESTART and self._resume:
+                self._attempt = 0  # the server is there: no more of the long waits
             pause_s = self._pause_s(error)
             if step is Next.END:
                 self._sender.end(closed)

@@ -265,6 +265,7 @@ export class Link {
     const isUnknown = this.#session !== null && closing.code === 4504;
     if (isUnknown) closing = { code: 4007, error: new VoiceError("state_lost", closing.error.detail) };
     if (closing.code === 4007) {
+      if (this.#session !== null) this.#attempt = 0; // the server is there: no more of the long waits
       this.#session = null;
       this.#sender.forget();
       if (this.conversation === "") this.#wishes.anew(); // no other has begun with what is wanted

@@ -496,6 +496,15 @@ describe("a drop", () => {
     expect(third.commands).toEqual([]);
   });
 
+  test("to a server that is back and knows nothing more is followed by another soon, however long it was away", async () => {
+    const { world, socket } = await connected();
+    socket.drop();
+    for (let n = 1; n < 7; n++) (await world.socket(n)).drop();
+    (await world.socket(7)).drop(4504, "not_found");
+    await world.socket(8);
+    expect(world.waits.slice(-2)).toEqual([10_000 * 0.5, 250 * 0.5]);
+  });
+
   test("that is closing is given nothing, and another conversation all that means something there", async () => {
     const { link, world, socket } = await connected();
     socket.readyState = CLOSING;
