@@ -93,6 +93,16 @@ export async function silence(page: Page): Promise<void> {
   });
 }
 
+/** Wait until so many replies can be read: before its first word, each is on the page already, out of sight. */
+export async function answered(page: Page, replies = 1, timeout = 20_000): Promise<void> {
+  await page.waitForFunction(
+    (replies) =>
+      [...document.querySelectorAll(".reply .said")].filter((one) => one.checkVisibility()).length >= replies,
+    replies,
+    { timeout, polling: 20 },
+  );
+}
+
 /** What was said, bubble by bubble, as it can be read. */
 export function bubbles(page: Page): Promise<string[]> {
   return page.$$eval("#items .said", (all) =>

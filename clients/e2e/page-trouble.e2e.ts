@@ -3,7 +3,7 @@
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { startProxy, startServer } from "./harness/index.js";
-import { eventually, expectAccessible, notice, sound, type, until, useStand } from "./page-support.js";
+import { answered, eventually, expectAccessible, notice, sound, type, until, useStand } from "./page-support.js";
 
 const stand = useStand();
 const { browserOf, closing, open, serverOf, talkative } = stand;
@@ -93,7 +93,7 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     expect(await page.inputValue("#text")).toBe("Are you there?"); // nothing that was typed is lost
     network.allow();
     await page.press("#text", "Enter");
-    await until(page, () => document.querySelector(".reply") !== null);
+    await answered(page);
     network.refuse();
     await eventually(() => notice(page).innerText()).toMatch(/^The server is away\. The conversation goes on/);
     await page.getByRole("button", { name: "Try now" }).waitFor();
@@ -107,11 +107,11 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     closing.push(() => network.stop());
     const page = await open(network.url);
     await type(page, "Hello.");
-    await until(page, () => document.querySelector(".reply") !== null);
+    await answered(page);
     network.swallow();
     await type(page, "Are you there?");
     await page.reload();
-    await until(page, () => document.querySelectorAll(".reply").length === 2);
+    await answered(page, 2);
     expect(await page.locator(".turn .said").allInnerTexts()).toEqual(["Hello.", "Are you there?"]);
     expect(await page.inputValue("#text")).toBe("");
   });
@@ -129,7 +129,7 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     await eventually(() => page.locator(".turn:not(.is-settled)").innerText()).toContain("Are you there?");
     await serverOf({ port: String(first.port) });
     await hurry(page);
-    await until(page, () => document.querySelectorAll(".reply").length === 2, 40_000);
+    await answered(page, 2, 40_000);
     expect(await page.locator(".turn .said").allInnerTexts()).toEqual(["Hello.", "Are you there?"]);
     expect(await page.locator(".notice").count()).toBe(0);
   });
@@ -149,7 +149,7 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     await page.keyboard.press("Enter");
     await eventually(() => page.locator("#connection").innerText()).toBe("Connected");
     await type(page, "Hello.");
-    await until(page, () => document.querySelector(".reply") !== null);
+    await answered(page);
     await page.reload();
     await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
     expect(addresses.filter((address) => /right|key/.test(address))).toEqual([]);
@@ -206,14 +206,14 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     await page.keyboard.press("Enter");
     await page.locator("#key").waitFor({ state: "hidden" });
     await type(page, "Hello.");
-    await until(page, () => document.querySelector(".reply") !== null);
+    await answered(page);
   });
 
   test("the server is full: it is tried again when it says, and what waits outlives a reload", async () => {
     const small = await serverOf({ max_conversations: "1" });
     const first = await open(small.url);
     await type(first, "Hello.");
-    await until(first, () => document.querySelector(".reply") !== null);
+    await answered(first);
     const second = await open(small.url);
     await type(second, "Me too.");
     await second.fill("#text", "And this.");
@@ -224,7 +224,7 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
       .poll(() => notice(second).innerText())
       .toMatch(/^The server cannot take a conversation now: .* Next try in \d+ s\.$/);
     await first.click("#anew"); // hangs up
-    await until(second, () => document.querySelector(".reply") !== null, 30_000);
+    await answered(second, 1, 30_000);
     expect(await second.locator(".turn .said").allInnerTexts()).toEqual(["Me too.\nAnd this."]);
     expect(await notice(second).count()).toBe(0);
   });

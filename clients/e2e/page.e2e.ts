@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { startProxy } from "./harness/index.js";
 import {
+  answered,
   bubbles,
   eventually,
   expectAccessible,
@@ -62,7 +63,7 @@ test("talk: captions that settle, a spoken reply, and speech over it silences it
   expect(heard).toMatch(/^I heard: go forward ten/);
   expect(struck).toMatch(/set up\./);
   expect(await page.locator(".aside").first().innerText()).toBe("Talked over.");
-  await until(page, () => document.querySelectorAll(".reply").length === 2);
+  await answered(page, 2);
   const seen = await page.evaluate(() => {
     const { tentative, marked, level } = globalThis as unknown as Record<string, number>;
     return { tentative, marked, level };
@@ -96,7 +97,7 @@ test("the socket is cut in mid-reply: it goes on, with nothing missing and nothi
   await eventually(() => page.locator("#connection").getAttribute("data-state")).toBe("connected");
   await until(page, () => document.body.dataset.phase === "listening", 60_000);
   await type(page, "And then?");
-  await until(page, () => document.querySelectorAll(".reply").length === 2);
+  await answered(page, 2);
   const [said, reply, ...more] = await bubbles(page);
   expect(said).toBe(LONG);
   expect(reply?.replace(/\s+/g, " ")).toContain(`I heard: ${LONG}`);
@@ -108,7 +109,8 @@ test("the socket is cut in mid-reply: it goes on, with nothing missing and nothi
 test("a reload in mid-reply goes on with the conversation", async () => {
   const page = await open();
   await type(page, "Hello there.");
-  await until(page, () => document.body.dataset.phase === "listening" && document.querySelector(".reply") !== null);
+  await answered(page);
+  await until(page, () => document.body.dataset.phase === "listening");
   await silence(page);
   await type(page, LONG);
   await sound(page);
@@ -223,7 +225,7 @@ test("sound is being opened when somebody is about to type", async () => {
 test("two pages share a conversation by its link, and a third that begins anew has its own", async () => {
   const first = await open();
   await type(first, "Hello from the first.");
-  await until(first, () => document.querySelector(".reply") !== null);
+  await answered(first);
   await first.click("#share");
   const link = await first.inputValue("#sharing-link");
   expect(link).toMatch(/\/\?conversation=cv_/);
@@ -239,14 +241,14 @@ test("two pages share a conversation by its link, and a third that begins anew h
     /^You have joined a conversation\. Others in it see and hear/,
   );
   await type(first, "Are you there?");
-  await until(second, () => document.querySelector(".reply") !== null);
+  await answered(second);
   expect((await bubbles(second))[0]).toBe("Are you there?");
   await type(second, "I am.");
   await until(first, () => document.querySelectorAll(".turn").length === 3);
   await second.click("#anew");
   expect(await notice(second).count()).toBe(0);
   await type(second, "Alone.");
-  await until(second, () => document.querySelector(".reply") !== null);
+  await answered(second);
   expect(await bubbles(first)).not.toContain("Alone.");
   expect(second.url()).not.toContain("conversation");
 });
@@ -343,7 +345,7 @@ test("a choice is told to the server and kept; one that it cannot carry out is t
   const sent: string[] = [];
   page.on("websocket", (socket) => sent.push(socket.url()));
   await type(page, "Hello.");
-  await until(page, () => document.querySelector(".reply") !== null);
+  await answered(page);
   await page.click("#open-settings");
   await page.selectOption("#voice", "en-gb-scotland");
   await page.selectOption("#llm", "pydantic"); // no model is named
@@ -358,7 +360,7 @@ test("a choice is told to the server and kept; one that it cannot carry out is t
   await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
   await page.click("#anew");
   await type(page, "Hello again.");
-  await until(page, () => document.querySelector(".reply") !== null);
+  await answered(page);
   expect(sent).toHaveLength(3);
   expect(sent[2]).toContain("voice=en-gb-scotland");
   expect(sent[2]).not.toMatch(/llm=|stt=|agent=/);
@@ -427,7 +429,7 @@ test("a face in place of the dial: it speaks, is remembered, and goes again", as
 test("a text that is longer than the server takes is kept, and the limit is said", async () => {
   const page = await open((await serverOf({ max_text_bytes: "2048" })).url);
   await type(page, "Hello."); // the server says what it takes
-  await until(page, () => document.querySelector(".reply") !== null);
+  await answered(page);
   const long = "A long story, told in many words. ".repeat(80).trim();
   await page.focus("#text");
   await page.keyboard.insertText(long); // as by pasting
