@@ -173,6 +173,7 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
       if (before !== "") await enter(before);
       await page.click("#dial");
       await eventually(icon).toBe("bars");
+      await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
       await first.kill();
       closing.pop();
       await eventually(() => notice(page).innerText()).toMatch(/^The server is away\. The conversation goes on/);
