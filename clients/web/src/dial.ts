@@ -1,9 +1,9 @@
 /** Begins one connection: where it goes, what it asks for, who it is. */
 
+import type { Session } from "./client-options.js";
 import { type Closing, givenUp, type Socket } from "./connection.js";
 import { VoiceError } from "./errors.js";
 import { buildUrl, type OptionValue, SUBPROTOCOL } from "./protocol.js";
-import type { Session } from "./settings.js";
 import type { Wishes } from "./wishes.js";
 import type { World } from "./world.js";
 

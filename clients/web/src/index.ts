@@ -23,6 +23,7 @@
 export type { WorkletName } from "./audio.js";
 export type { Level } from "./capture.js";
 export type { ClientState, Stats, VoiceClientEventMap } from "./client-events.js";
+export type { Session, Upkeep, VoiceClientOptions } from "./client-options.js";
 export { type ErrorCode, VoiceError } from "./errors.js";
 export {
   type AudioEnd,
@@ -54,7 +55,7 @@ export {
 export { type MicrophoneOptions, type MicrophoneState, microphones } from "./microphone.js";
 export type { Unconfirmed } from "./outgoing.js";
 export type { Phase } from "./phase.js";
-export type { Audio, Tool } from "./protocol.js";
-export type { Changes, Session, Settings, Upkeep, VoiceClientOptions } from "./settings.js";
+export type { Audio } from "./protocol.js";
+export type { Changes, Settings, Tool } from "./settings.js";
 export type { SpeakerState } from "./speaker.js";
 export { VoiceClient } from "./voice-client.js";

@@ -2,11 +2,11 @@
 
 import { atMost } from "./at-most.js";
 import type { ClientState } from "./client-events.js";
+import { type Session, UPKEEP, type VoiceClientOptions } from "./client-options.js";
 import type { VoiceError } from "./errors.js";
 import type { Ready, ServerEvent } from "./events.js";
 import { Link } from "./link.js";
 import type { Audio } from "./protocol.js";
-import { type Session, UPKEEP, type VoiceClientOptions } from "./settings.js";
 import type { Wishes } from "./wishes.js";
 import { pageWorld } from "./world.js";
 

@@ -1,5 +1,6 @@
 /** Keeps a conversation connected: opens, notices drops, comes back and says again what got lost. */
 
+import { type Session, UPKEEP, type Upkeep } from "./client-options.js";
 import { type Closing, Connection, givenUp, lost } from "./connection.js";
 import { type Destination, dial } from "./dial.js";
 import { VoiceError } from "./errors.js";
@@ -7,7 +8,7 @@ import type { Ready, ServerEvent } from "./events.js";
 import { Heartbeat } from "./heartbeat.js";
 import { type Audio, afterClose, backoffMs, buildUrl, type Command, encodeCommand, Incoming } from "./protocol.js";
 import { Sender } from "./sending.js";
-import { type Changes, type Session, UPKEEP, type Upkeep } from "./settings.js";
+import type { Changes } from "./settings.js";
 import type { Wishes } from "./wishes.js";
 import type { World } from "./world.js";
 

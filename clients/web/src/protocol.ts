@@ -36,15 +36,6 @@ export function buildUrl(url: string, options: Record<string, OptionValue | null
 
 // --- what goes out ------------------------------------------------------------------------------
 
-/** A function that the model may ask for. */
-export interface Tool {
-  /** 1–64 letters, digits, _ or -. */
-  name: string;
-  description?: string;
-  /** JSON schema of type object. */
-  parameters?: Record<string, unknown>;
-}
-
 /** What a client can say beside audio. */
 export type Command =
   | ({ type: "configure" } & Record<string, unknown>)

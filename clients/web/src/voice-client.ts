@@ -2,6 +2,7 @@
 
 import { Capture } from "./capture.js";
 import { type ClientState, type Stats, TypedEventTarget, type VoiceClientEventMap } from "./client-events.js";
+import type { Session, VoiceClientOptions } from "./client-options.js";
 import { VoiceError } from "./errors.js";
 import type { AudioEnd, Ready, ServerEvent } from "./events.js";
 import { Lifetime } from "./lifetime.js";
@@ -9,7 +10,7 @@ import type { Link } from "./link.js";
 import type { MicrophoneOptions } from "./microphone.js";
 import { type LocalEvent, type Phase, PhaseTracker } from "./phase.js";
 import type { Audio } from "./protocol.js";
-import type { Changes, Session, Settings, VoiceClientOptions } from "./settings.js";
+import type { Changes, Settings } from "./settings.js";
 import { Speaker, type SpeakerState } from "./speaker.js";
 import { Wishes } from "./wishes.js";
 

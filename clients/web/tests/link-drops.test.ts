@@ -1,8 +1,8 @@
 /** Whatever breaks, in any order: all that is given arrives, once, in order, in its place in the audio. */
 
 import { expect, test } from "vitest";
+import { UPKEEP } from "../src/client-options.js";
 import { Link } from "../src/link.js";
-import { UPKEEP } from "../src/settings.js";
 import { Wishes } from "../src/wishes.js";
 import { CLOSING, type ScriptedSocket, ScriptedWorld, settled, Told } from "./scripted.js";
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { type Session, UPKEEP, type Upkeep } from "../src/client-options.js";
 import { VoiceError } from "../src/errors.js";
 import { Link } from "../src/link.js";
-import { type Session, type Settings, UPKEEP, type Upkeep } from "../src/settings.js";
+import type { Settings } from "../src/settings.js";
 import { Wishes } from "../src/wishes.js";
 import { CLOSING, ScriptedWorld, settled, Told } from "./scripted.js";
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { VoiceClientOptions } from "../src/client-options.js";
 import { VoiceClient, VoiceError } from "../src/index.js";
 import { Microphone } from "../src/microphone.js";
-import type { VoiceClientOptions } from "../src/settings.js";
 import { Speaker } from "../src/speaker.js";
 import type { Mark } from "../src/worklets/messages.js";
 import { FakeContext, FakeGain, FakeNode } from "./fake-audio.js";
