@@ -21,11 +21,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
 from voicesrv.agents import Agent
-from voicesrv.app import check_language, create_app, server_options
+from voicesrv.app import check_language, check_voice, create_app, server_options
+from voicesrv.engines.base import TtsCapabilities
 from voicesrv.errors import ClientError
 from voicesrv.options import Options
 from voicesrv.settings import Settings
-from voicesrv.testing import FakeStt
+from voicesrv.testing import FakeStt, FakeTts
 from voicesrv.transport.certificates import self_signed
 from voicesrv.transport.server import running
 
@@ -269,3 +270,23 @@ def test_a_language_that_is_not_understood_is_refused(language: str, mode: str, 
     else:
         with pytest.raises(ClientError, match=f"language: '{language}' is .*allowed are auto, en"):
             check_language(options, stt)
+
+
+@pytest.mark.parametrize("voice", ["", "en-us", "en-us+f3"])
+def test_a_voice_that_is_there(voice: str) -> None:
+    check_voice(voice, _with_voices("en-us", "de"))
+    check_voice(f"{voice}-anything", _with_voices())  # an engine that names none knows them itself
+
+
+@pytest.mark.parametrize("voice", ["nobody", "nobody+f3", "en-us+f4", "en-us+", "+f3"])
+def test_a_voice_that_is_not_there_is_refused_before_it_is_to_speak(voice: str) -> None:
+    with pytest.raises(ClientError) as told:
+        check_voice(voice, _with_voices("en-us", "de"))
+    allowed = "it has 2, such as en-us, de, each with variants, such as en-us+f3"
+    assert str(told.value) == f"voice: fake has no '{voice}'; {allowed}"
+
+
+def _with_voices(*names: str) -> FakeTts:
+    tts = FakeTts()
+    tts.capabilities = TtsCapabilities(24_000, voices=names, variants=("f3",))
+    return tts

@@ -118,11 +118,12 @@ def check_voice(voice: str, tts: Tts) -> None:
     Raises:
         ClientError: ``not_found``, naming some that there are.
     """
-    voices = tts.capabilities.voices
-    # espeak-ng adds a variant to a voice's name: en-us+f3
-    if voice and voices and voice not in voices and voice.partition("+")[0] not in voices:
-        some = ", ".join(voices[:8])
-        raise ClientError(Code.NOT_FOUND, f"voice: {tts.name} has no {voice!r}; it has {len(voices)}, such as {some}")
+    voices, variants = tts.capabilities.voices, tts.capabilities.variants
+    if voice and not tts.capabilities.has(voice):
+        allowed = f"it has {len(voices)}, such as {', '.join(voices[:8])}"
+        if variants:
+            allowed += f", each with variants, such as {voices[0]}+{variants[0]}"
+        raise ClientError(Code.NOT_FOUND, f"voice: {tts.name} has no {voice!r}; {allowed}")
 
 
 def create_app(settings: Settings, *, keeps: bool = True, certificate: Certificate | None = None) -> Starlette:

@@ -112,6 +112,8 @@ async def test_rate(espeak: EspeakTts) -> None:
 
 async def test_voices(espeak: EspeakTts) -> None:
     assert {"en-us", "en-gb", "de"} <= set(espeak.capabilities.voices)
+    assert {"f3", "whisper"} <= set(espeak.capabilities.variants)
+    assert all(espeak.capabilities.has(voice) for voice in ("en-us", "de+f3"))
     assert espeak.capabilities.sample_rate == RATE
     usual, variant, german = [
         np.concatenate([piece.samples for piece in await spoken(espeak, "one two", TtsOptions(voice=voice))])
@@ -170,6 +172,7 @@ async def test_some_voices_have_two_names(espeak: EspeakTts, voice: str, same_as
 
 @pytest.mark.parametrize("voice", ["nobody", "en-us+nobody", "../../etc/passwd", "en-us+../x"])
 async def test_unknown_voices_are_refused_by_name(espeak: EspeakTts, voice: str) -> None:
+    assert not espeak.capabilities.has(voice)
     with pytest.raises(EngineError, match="en-us, en-gb, de"):
         await spoken(espeak, "x", TtsOptions(voice=voice))
 

@@ -32,10 +32,12 @@ class Recogniser(FakeStt):
 
 
 class Synthesiser(FakeTts):
-    def __init__(self, name: str, rate: int = OUTPUT_RATE, voices: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, name: str, rate: int = OUTPUT_RATE, voices: tuple[str, ...] = (), variants: tuple[str, ...] = ()
+    ) -> None:
         super().__init__()
         self.name = name
-        self.capabilities = replace(FakeTts.capabilities, sample_rate=rate, voices=voices)
+        self.capabilities = replace(FakeTts.capabilities, sample_rate=rate, voices=voices, variants=variants)
         self.voices: list[str] = []
 
     async def synthesize(self, text: str, options: TtsOptions) -> AsyncGenerator[Speech, None]:
@@ -271,11 +273,15 @@ async def test_all_voices_have_one_rate(rate: int) -> None:
 
 
 async def test_a_voice_that_the_next_one_lacks_becomes_its_own() -> None:
-    first, second = Synthesiser("a", voices=("amy",)), Synthesiser("b", voices=("en-us",))
+    first, second = Synthesiser("a", voices=("amy",)), Synthesiser("b", voices=("en-us",), variants=("f3",))
     shelf = Shelf(first, second)
     async with TtsFailover(["a", "b"], shelf.tts) as tts:
         await spoken(tts, voice="amy")
+        assert tts.capabilities.has("nobody")  # as the second may have it: it was never opened
         shelf.out = {"a"}
         await spoken(tts, voice="amy")
         await spoken(tts, voice="en-us+f3")
-    assert (first.voices, second.voices) == (["amy"], ["", "en-us+f3"])
+        await spoken(tts, voice="en-us+f4")
+        assert all(tts.capabilities.has(voice) for voice in ("amy", "en-us", "en-us+f3"))
+        assert not tts.capabilities.has("en-us+f4")
+    assert (first.voices, second.voices) == (["amy"], ["", "en-us+f3", ""])

@@ -289,9 +289,16 @@ class TtsCapabilities:
     sample_rate: int
     """Of the samples it yields, in Hz."""
     voices: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    """What may follow any voice's name after a ``+``, as espeak-ng has it: ``en-us+f3``."""
     languages: tuple[str, ...] = ("en",)
     words: bool = True
     visemes: bool = True
+
+    def has(self, voice: str) -> bool:
+        """Whether there is such a voice; an engine that names none is asked when it speaks."""
+        base, _, variant = voice.partition("+")
+        return not self.voices or voice in self.voices or (base in self.voices and variant in self.variants)
 
 
 class Tts(Engine, Protocol):

@@ -49,7 +49,6 @@ class EspeakTts:
     def __init__(self, model: str = "", options: EspeakTtsOptions = EspeakTtsOptions()) -> None:
         self.capabilities = TtsCapabilities(sample_rate=22050)
         self._model = model
-        self._variants: frozenset[str] = frozenset()
         self._pool = WorkerPool(
             self.name, "voicesrv.engines.workers.espeak_child", options=PoolOptions(workers=options.workers)
         )
@@ -64,11 +63,11 @@ class EspeakTts:
             raise EngineUnavailable("espeak: its package is not installed; pip install voicesrv[espeak]")
         await self._pool.__aenter__()
         told = self._pool.hello
-        self._variants = frozenset(told["variants"])
         self.capabilities = replace(
             self.capabilities,
             sample_rate=told["sample_rate"],
             voices=tuple(told["voices"]),
+            variants=tuple(told["variants"]),
             languages=tuple(told["voices"]),
         )
         return self
@@ -124,7 +123,7 @@ class EspeakTts:
         voices = {name.lower(): name for name in self.capabilities.voices}
         if voice:
             base, plus, variant = voice.partition("+")
-            if base.lower() in voices and (not plus or variant in self._variants):
+            if base.lower() in voices and (not plus or variant in self.capabilities.variants):
                 return voices[base.lower()] + plus + variant
             raise EngineError(
                 f"espeak: {voice[:64]!r} is no voice here; there are en-us, en-gb, de, fr-fr, es and "

@@ -158,9 +158,13 @@ class TtsFailover(_Failover[Tts]):
     never opened."""
 
     def _takes_over(self, engine: Tts) -> None:
-        voices = {voice: None for each in self._seen.values() for voice in each.capabilities.voices}
-        voices = voices if self._all_seen else {}
-        self.capabilities = replace(engine.capabilities, sample_rate=OUTPUT_RATE, voices=tuple(voices))
+        seen = [each.capabilities for each in self._seen.values()] if self._all_seen else []
+        self.capabilities = replace(
+            engine.capabilities,
+            sample_rate=OUTPUT_RATE,
+            voices=tuple(dict.fromkeys(voice for each in seen for voice in each.voices)),
+            variants=tuple(dict.fromkeys(variant for each in seen for variant in each.variants)),
+        )
 
     async def synthesize(self, text: str, options: TtsOptions) -> AsyncGenerator[Speech, None]:
         """See ``Tts.synthesize``; one that is lost before its first piece is not noticed outside."""
@@ -182,8 +186,7 @@ class TtsFailover(_Failover[Tts]):
     @staticmethod
     async def _spoken(engine: Tts, text: str, options: TtsOptions) -> AsyncGenerator[Speech, None]:
         """An engine's speech at the common rate, in a voice that it has."""
-        voices = engine.capabilities.voices
-        if voices and options.voice not in voices and options.voice.partition("+")[0] not in voices:
+        if not engine.capabilities.has(options.voice):
             options = replace(options, voice="")
         async with aclosing(engine.synthesize(text, options)) as pieces:
             resampler = Resampler(engine.capabilities.sample_rate, OUTPUT_RATE)
