@@ -9,6 +9,7 @@ export default defineConfig({
     root: fileURLToPath(new URL("..", import.meta.url)),
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    globalSetup: fileURLToPath(new URL("harness/temporary-folder.ts", import.meta.url)),
     projects: [
       {
         extends: true,

@@ -1,6 +1,6 @@
 /** Recordings for the fake microphone. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -32,9 +32,7 @@ export function composeWav(...parts: (string | number)[]): string {
   header.writeUInt16LE(16, 34);
   header.write("data", 36);
   header.writeUInt32LE(pcm.length, 40);
-  const folder = mkdtempSync(join(tmpdir(), "voicesrv-e2e-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const path = join(folder, "microphone.wav");
+  const path = join(mkdtempSync(join(tmpdir(), "wav-")), "microphone.wav");
   writeFileSync(path, Buffer.concat([header, pcm]));
   return path;
 }
