@@ -196,7 +196,10 @@ export class Capture {
   readonly #onDevices = (): void => {
     if (this.state !== "lost" || this.#options === null) return;
     this.#generation++; // browsers tell of one change several times: what an earlier one is still opening is not wanted
-    this.#open(this.#options).catch(() => undefined); // none yet; the next change is another chance
+    this.#open(this.#options).catch((error) => {
+      // Else there is none yet, and the next change is another chance.
+      if (error instanceof VoiceError && error.code === "microphone_denied") this.#hooks.error(error);
+    });
   };
 
   #heard(frame: Int16Array, atMs: number): void {

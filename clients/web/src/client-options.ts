@@ -41,21 +41,21 @@ export const UPKEEP: Upkeep = {
 /** Where the server is, and what is wanted of it. */
 export interface VoiceClientOptions {
   /** Where the server is, such as `https://voice.example.org`; left out, where the page came from. */
-  url?: string;
+  url?: string | undefined;
   /** A key, or what gives a short-lived token; called anew for each connection, as a token serves once. */
-  token?: string | (() => string | undefined | Promise<string | undefined>);
+  token?: string | (() => string | undefined | Promise<string | undefined>) | undefined;
   /** The id of a conversation to join. */
-  conversation?: string;
+  conversation?: string | undefined;
   /** What `session` was on the page that is gone, to go on where it stopped. */
-  session?: Session | null;
+  session?: Session | null | undefined;
   /** What the conversation is to be like; see `configure`. */
-  settings?: Settings;
+  settings?: Settings | undefined;
   /** The microphone is muted but between `startTalking` and `stopTalking`, which ends the turn. */
-  pushToTalk?: boolean;
+  pushToTalk?: boolean | undefined;
   /** How loud replies are, 0 to 1; 1 by default. */
-  volume?: number;
+  volume?: number | undefined;
   /** How the connection is kept up. */
-  upkeep?: Partial<Upkeep>;
+  upkeep?: { [Name in keyof Upkeep]?: Upkeep[Name] | undefined } | undefined;
   /** Where `worklets/microphone.js` and `worklets/speaker.js` are served, if not beside this library. */
-  workletUrl?: WorkletUrl;
+  workletUrl?: WorkletUrl | undefined;
 }

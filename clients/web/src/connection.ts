@@ -2,6 +2,7 @@
 
 import { VoiceError } from "./errors.js";
 import { parseEvent, type Ready, type ServerError } from "./events.js";
+import type { After } from "./heartbeat.js";
 import { SUBPROTOCOL } from "./protocol.js";
 
 /** What is needed of a WebSocket. */
@@ -30,9 +31,6 @@ export interface Listener {
 
 /** `WebSocket.OPEN`. */
 const OPEN = 1;
-const OPEN_TIMEOUT_MS = 30_000;
-/* The server takes up to 20 s for engines that are not open yet. */
-
 /** A socket on which the server has said `ready`. */
 export class Connection {
   readonly #socket: Socket;
@@ -47,25 +45,32 @@ export class Connection {
    * Wait for `ready` on a socket that is being opened.
    *
    * @param signal gives it up; it serves one at a time.
+   * @param limitMs how long to wait.
    * @throws {Closing} it was refused, nothing answered, or what answered is another server.
    */
-  static open(socket: Socket, listener: Listener, signal: AbortSignal): Promise<[Connection, Ready]> {
+  static open(
+    socket: Socket,
+    listener: Listener,
+    signal: AbortSignal,
+    after: After,
+    limitMs: number,
+  ): Promise<[Connection, Ready]> {
     const connection = new Connection(socket);
     return new Promise((resolve, reject: (closing: Closing) => void) => {
       const fail = (closing: Closing): void => {
-        clearTimeout(timer);
+        callOff();
         signal.onabort = null;
         connection.abandon();
         reject(closing);
       };
-      const timer = setTimeout(() => fail(lost("no answer in time")), OPEN_TIMEOUT_MS);
+      const callOff = after(limitMs, () => fail(lost("no answer in time")));
       signal.onabort = () => fail(givenUp());
       socket.onclose = ({ code, reason }) => fail(connection.#closing(code, reason, "unreachable"));
       socket.onmessage = ({ data }) => {
         try {
           const ready = connection.#first(data);
           if (ready === null) return;
-          clearTimeout(timer);
+          callOff();
           signal.onabort = null;
           connection.#listen(listener);
           resolve([connection, ready]);

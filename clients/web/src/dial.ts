@@ -24,6 +24,7 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
  * Open a socket.
  *
  * @param session to go on with: its settings are in force, so none are asked for; null for a new one.
+ * @param limitMs how long to wait for a token.
  * @throws {Closing} there is no token, the browser refuses the address, or `signal` says that nobody wants it any more.
  */
 export async function dial(
@@ -31,13 +32,14 @@ export async function dial(
   session: Session | null,
   world: World,
   signal: AbortSignal,
+  limitMs: number,
 ): Promise<Socket> {
   const { audio_end_ms, unconfirmed, ...resume } = session ?? {};
   const query: Record<string, OptionValue | undefined> =
     session === null ? { ...to.wishes.query, conversation: to.conversation } : resume;
   query.refuse = "socket";
   const protocols = [SUBPROTOCOL];
-  const token = await to.token().catch((cause) => {
+  const token = await inTime(to.token(), limitMs, world).catch((cause) => {
     if (cause instanceof VoiceError && cause.code === "unauthorized") throw { code: 4501, error: cause };
     // As if nobody had answered: whoever gives tokens may be behind the same network that has just failed.
     throw { code: 1006, error: new VoiceError("token", String(cause), { cause }) } satisfies Closing;
@@ -52,4 +54,12 @@ export async function dial(
     // Such as ws:// from a page of https://.
     throw { code: 1008, error: new VoiceError("unreachable", String(cause), { cause }) } satisfies Closing;
   }
+}
+
+/** What is promised, if it comes in time: whoever gives tokens may hang in the network that has just failed. */
+function inTime<T>(promised: Promise<T>, limitMs: number, world: World): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const callOff = world.after(limitMs, () => reject(new Error(`none came within ${limitMs / 1000} s`)));
+    promised.then(resolve, reject).finally(callOff);
+  });
 }

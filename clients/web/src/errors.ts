@@ -55,7 +55,8 @@ const OWN_SENTENCES = {
   microphone_busy:
     "The microphone cannot be used, perhaps because another program holds it. Close that, then try again.",
   microphone_lost: "The microphone was disconnected. Plug it in again or choose another.",
-  audio: "This browser could not start its audio. Update it, or use a current Chrome, Edge, Firefox or Safari.",
+  audio:
+    "This page could not start its audio. Reload it; if that does not help, use a current Chrome, Edge, Firefox or Safari.",
   speaker_unavailable:
     "That speaker cannot be used. Choose another; until then, sound comes from where it came before.",
 };

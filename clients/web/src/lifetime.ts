@@ -8,6 +8,7 @@ import type { Ready, ServerEvent } from "./events.js";
 import { Link } from "./link.js";
 import type { Audio } from "./protocol.js";
 import type { Wishes } from "./wishes.js";
+import { without } from "./without.js";
 import { pageWorld } from "./world.js";
 
 /** What is told of it. */
@@ -102,7 +103,7 @@ export class Lifetime {
       trouble: (error: VoiceError) => this.#hooks.error(error),
       over: (error: VoiceError | null) => this.#ended(error),
     };
-    const link = new Link(to, this.#session, hooks, pageWorld, { ...UPKEEP, ...upkeep });
+    const link = new Link(to, this.#session, hooks, pageWorld, { ...UPKEEP, ...without(undefined, upkeep ?? {}) });
     this.#link = link;
     this.isLeaving = false;
     this.count++;

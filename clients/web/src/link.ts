@@ -25,6 +25,10 @@ export interface Hooks {
 
 const KEEPALIVE = "keepalive";
 const LONGEST_ID = "configure-999999";
+const TRY_MS = 30_000;
+/* How long a try waits for a token, and for `ready`: the server takes up to 20 s for engines that are not open yet. */
+const SHORTEST_TRY_MS = 1_000;
+/* A try that is begun in time is one, be there ever so little of it left. */
 const STEADY_MS = 5_000;
 /* A connection that lived this long was a good one: the next drop starts the backoff anew. */
 
@@ -218,7 +222,7 @@ export class Link {
     const giveUpAt = this.#world.now() + this.#upkeep.giveUpMs;
     for (;;) {
       try {
-        return await this.#open();
+        return await this.#open(giveUpAt);
       } catch (thrown) {
         if (this.#isOver) throw givenUp().error;
         const { code, error } = this.#startAnew(thrown as Closing);
@@ -254,7 +258,7 @@ export class Link {
       await this.#pause(pauseMs);
       if (this.#isOver) return;
       try {
-        return await this.#open();
+        return await this.#open(giveUpAt);
       } catch (thrown) {
         closing = thrown as Closing;
       }
@@ -286,15 +290,16 @@ export class Link {
   }
 
   /** @throws {Closing} */
-  async #open(): Promise<void> {
+  async #open(giveUpAt: number): Promise<void> {
+    const limitMs = Math.min(TRY_MS, Math.max(SHORTEST_TRY_MS, giveUpAt - this.#world.now()));
     const session = this.session;
     const listener = {
       message: (message: string | ArrayBuffer) => this.#receive(message),
       closed: (closing: Closing) => this.#dropped(closing),
     };
     const { signal } = this.#end;
-    const socket = await dial(this.#to, session, this.#world, signal);
-    const [connection, ready] = await Connection.open(socket, listener, signal);
+    const socket = await dial(this.#to, session, this.#world, signal, limitMs);
+    const [connection, ready] = await Connection.open(socket, listener, signal, this.#world.after, limitMs);
     if (this.#isOver) {
       connection.abandon();
       throw givenUp();

@@ -3,16 +3,17 @@
 import { atMost } from "./at-most.js";
 import { context, keepAwake, loadWorklet, type WorkletUrl } from "./audio.js";
 import { VoiceError } from "./errors.js";
+import { without } from "./without.js";
 import type { CapturedFrame } from "./worklets/messages.js";
 
 /** Which microphone, and what the browser does to its sound. */
 export interface MicrophoneOptions {
-  /** As `microphones()` lists them; left out, the browser's choice. */
-  deviceId?: string;
+  /** As `microphones()` lists them; left out or empty, as they have it before the microphone is allowed, the browser's choice. */
+  deviceId?: string | undefined;
   /** Removes what the speakers play; true by default, as are the others. */
-  echoCancellation?: boolean;
-  noiseSuppression?: boolean;
-  autoGainControl?: boolean;
+  echoCancellation?: boolean | undefined;
+  noiseSuppression?: boolean | undefined;
+  autoGainControl?: boolean | undefined;
 }
 
 /** `lost`: it was unplugged; it is taken up again when one is there. */
@@ -81,9 +82,9 @@ export class Microphone {
       echoCancellation: true,
       noiseSuppression: true,
       autoGainControl: true,
-      ...processing,
+      ...without(undefined, processing),
     };
-    if (deviceId !== undefined) audio.deviceId = { exact: deviceId };
+    if (deviceId) audio.deviceId = { exact: deviceId };
     const stream = await mediaDevices().getUserMedia({ audio }).catch(refuse);
     let opened: AudioContext | null = null;
     try {

@@ -14,31 +14,31 @@ export interface Tool {
  * The audio's format is not among it: it is 16 kHz up and 24 kHz down.
  */
 export interface Settings {
-  mode?: "converse" | "listen" | "speak";
-  agent?: string;
+  mode?: "converse" | "listen" | "speak" | undefined;
+  agent?: string | undefined;
   /** BCP-47 tag, or `auto`. */
-  language?: string;
+  language?: string | undefined;
   /** Names and terms that may be said, for recognisers that take them: at most 100 of 64 characters, and no comma. */
-  keyterms?: string[];
-  stt?: string;
-  llm?: string;
-  tts?: string;
-  voice?: string;
+  keyterms?: string[] | undefined;
+  stt?: string | undefined;
+  llm?: string | undefined;
+  tts?: string | undefined;
+  voice?: string | undefined;
   /** Send `transcript` events before the turn ends. */
-  interim?: boolean;
+  interim?: boolean | undefined;
   /** Silence that ends a turn; 0 leaves it to `finalize`. */
-  endpointing_ms?: number;
+  endpointing_ms?: number | undefined;
   /** Silence that ends a turn whose words are plainly unfinished; one wait for all where only `endpointing_ms` is given. */
-  endpointing_max_ms?: number;
+  endpointing_max_ms?: number | undefined;
   /** Silence after which a reply is prepared; 0 never. */
-  eager_ms?: number;
+  eager_ms?: number | undefined;
   /** Whether speech stops the reply. */
-  interrupt?: boolean;
-  words?: boolean;
-  visemes?: boolean;
+  interrupt?: boolean | undefined;
+  words?: boolean | undefined;
+  visemes?: boolean | undefined;
   /** Added to the agent's own. */
-  instructions?: string;
-  tools?: Tool[];
+  instructions?: string | undefined;
+  tools?: Tool[] | undefined;
 }
 
 /** Settings that are to be others; null brings back what the server chooses. */

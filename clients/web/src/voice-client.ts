@@ -262,11 +262,11 @@ export class VoiceClient extends TypedEventTarget {
     this.#capture.muted = false;
   }
 
-  /** The key is let go: what was said is a turn. */
+  /** The key is let go: what was said is a turn. Without push to talk the microphone stays open. */
   async stopTalking(): Promise<void> {
     const press = this.#presses;
     await this.#capture.flush(); // the last syllable is part of it
-    if (press === this.#presses) this.#capture.muted = true; // else the key is down again
+    if (this.#pushToTalk && press === this.#presses) this.#capture.muted = true; // else the key is down again
     this.#lifetime.link?.offer({ type: "finalize" });
   }
 

@@ -2,6 +2,7 @@
 
 import type { Command } from "./protocol.js";
 import type { Changes, Settings } from "./settings.js";
+import { without } from "./without.js";
 
 /** The silences that end a turn; null for those that the server chooses. */
 export type Waits = Required<Pick<Changes, "endpointing_ms" | "endpointing_max_ms">>;
@@ -155,8 +156,4 @@ function after({ settings, waits }: Wanted, changes: Changes): Wanted {
       endpointing_max_ms: longest === undefined ? waits.endpointing_max_ms : longest,
     },
   };
-}
-
-function without<T extends object>(nothing: null | undefined, values: T): T {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== nothing)) as T;
 }

@@ -362,6 +362,15 @@ describe("unplugged", () => {
     expect(fixture.microphone.options).toEqual({ noiseSuppression: false });
   });
 
+  test("tells where it is taken away because it is not allowed any more", async () => {
+    const fixture = await listening();
+    fixture.refusal = new VoiceError("microphone_denied");
+    fixture.microphone.hooks.lost();
+    await settled();
+    expect(fixture.capture.state).toBe("lost");
+    expect(fixture.errors).toEqual(["microphone_lost", "microphone_denied"]);
+  });
+
   test("waits for one to be plugged in where there is none", async () => {
     const fixture = await listening();
     fixture.refusal = new VoiceError("microphone_missing");

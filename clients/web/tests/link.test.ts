@@ -110,6 +110,26 @@ describe("the first connection", () => {
     await expect(link.open()).rejects.toMatchObject({ code: "token", detail: "Error: 401" });
   });
 
+  test("fails where a token does not come, or the server takes the connection and says nothing", async () => {
+    const never = make({ token: () => new Promise(() => undefined) });
+    const waiting = expect(never.link.open()).rejects.toMatchObject({
+      code: "token",
+      detail: "Error: none came within 30 s",
+    });
+    never.world.pass(30_000);
+    await waiting;
+
+    const silent = make();
+    const opening = expect(silent.link.open()).rejects.toMatchObject({ code: "unreachable" });
+    const socket = await silent.world.socket(0);
+    silent.world.pass(29_999);
+    expect(socket.closed).toBe(false);
+    silent.world.pass(1);
+    await opening;
+    expect(socket.closed).toBe(true);
+    expect(silent.world.timers).toBe(0);
+  });
+
   test("is over where who gives tokens refuses the page's key", async () => {
     let isGood = true;
     const { link, socket, told } = await connected({
@@ -320,6 +340,25 @@ describe("a drop", () => {
     await settled();
     expect(told.troubles).toEqual(["token"]);
     expect(told.types).toEqual(["ready", "ready"]);
+  });
+
+  test("whose tries hang is tried again, and no longer than it is to be tried", async () => {
+    let answers = true;
+    const token = () => (answers ? Promise.resolve("t") : new Promise<string>(() => undefined));
+    const { world, told, socket } = await connected({ token }, { giveUpMs: 40_000 });
+    answers = false;
+    socket.drop();
+    await settled();
+    answers = true;
+    world.pass(30_000);
+    await settled();
+    expect(told.troubles).toEqual(["token"]);
+    await world.socket(1); // it says nothing
+    expect(told.ends).toEqual([]);
+    world.pass(10_000);
+    await settled();
+    expect(told.ends).toEqual(["unreachable"]);
+    expect(world.timers).toBe(0);
   });
 
   test("after a while that went well is tried again at once", async () => {

@@ -77,6 +77,14 @@ test("asks for one channel without echo, noise and level changes, unless told ot
   });
 });
 
+test("what is undefined stands in the way of no default, and the nameless device is the browser's choice", async () => {
+  const getUserMedia = vi.fn(() => Promise.reject(new DOMException("no", "NotFoundError")));
+  vi.stubGlobal("navigator", { mediaDevices: { getUserMedia } });
+  await Microphone.open({ deviceId: "", echoCancellation: undefined }, hooks, undefined).catch(() => undefined);
+  const usual = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  expect(getUserMedia).toHaveBeenCalledWith({ audio: { channelCount: 1, ...usual } });
+});
+
 test("lists microphones alone", async () => {
   const enumerateDevices = async () => [{ kind: "audiooutput" }, { kind: "audioinput", deviceId: "a" }];
   vi.stubGlobal("navigator", { mediaDevices: { enumerateDevices } });

@@ -102,6 +102,27 @@ test("commands are said under the names of the wire", async () => {
   ]);
 });
 
+test("who talks by a key and not by push to talk leaves the microphone open", async () => {
+  const { client, socket } = await connected();
+  client.startTalking();
+  await client.stopTalking();
+  expect(client.muted).toBe(false);
+  expect(socket.commands).toEqual([{ type: "finalize" }]);
+  client.setPushToTalk(true);
+  client.startTalking();
+  const stopping = client.stopTalking();
+  client.setPushToTalk(false); // meanwhile
+  await stopping;
+  expect(client.muted).toBe(false);
+});
+
+test("what is undefined of the upkeep is as if it were left out", async () => {
+  const upkeep = { reconnect: undefined, keepaliveMs: undefined, giveUpMs: undefined };
+  const { client, socket } = await connected({ upkeep });
+  socket.drop();
+  expect(client.state).toBe("reconnecting");
+});
+
 test("a command without a conversation is an error that says so", () => {
   const { client } = make();
   expect(() => client.sendText("Hi")).toThrow(VoiceError);
