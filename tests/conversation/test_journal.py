@@ -344,6 +344,50 @@ def test_audio_of_replies_that_are_over_is_kept_for_4_s_and_its_loss_is_told() -
     assert journal.since(19, ME) is not None and journal.since(18, ME) is None
 
 
+def test_what_a_slow_network_has_yet_to_bring_is_kept_though_the_reply_is_over() -> None:
+    journal = Journal()
+    said = say_8_s(journal, 1)
+    journal.played(ME, 1, 500)
+    journal.played(OTHER, 1, 7000)
+    journal.append(ended(1))
+    assert journal._audio_bytes == 7500 * BYTES_PER_MS
+    assert heard_since(journal, AudioSince(1, 600)) == said[600 * BYTES_PER_MS :]
+    journal.played(ME, 1, 3000)  # what is before this is of no use to anybody
+    assert journal._audio_bytes == 5000 * BYTES_PER_MS
+    assert heard_since(journal, AudioSince(1, 3000)) == said[3000 * BYTES_PER_MS :]
+    journal.played(ME, 1, 1000)  # nobody hears backwards
+    journal.played(ME, 1, 8000)
+    assert journal._audio_bytes == MAX_ENDED_BYTES
+
+
+def test_nothing_is_kept_for_who_has_left_and_never_more_than_the_bound() -> None:
+    journal = Journal()
+    journal.played(ME, 1, 0)
+    for reply in range(1, 6):  # 40 s
+        say_8_s(journal, reply)
+        journal.append(ended(reply))
+    assert journal._audio_bytes == MAX_AUDIO_BYTES
+    journal.left(ME)
+    say_8_s(journal, 6)
+    journal.append(ended(6))
+    assert journal._audio_bytes == MAX_ENDED_BYTES
+
+
+def say_8_s(journal: Journal, reply: int) -> bytes:
+    """Say so much audio, in pieces of 100 ms; give it."""
+    pieces = [audio(reply, start_ms, 100) for start_ms in range(0, 8000, 100)]
+    journal.append(AudioStarted(reply))
+    for piece in pieces:
+        journal.append_audio(piece)
+    return b"".join(piece.pcm for piece in pieces)
+
+
+def heard_since(journal: Journal, has: AudioSince) -> bytes:
+    missed = journal.since(journal.last_seq, ME, has)
+    assert missed is not None
+    return b"".join(event.pcm for _, event in missed if isinstance(event, ReplyAudio))
+
+
 @pytest.mark.parametrize("end", [AudioEnded(4, 50), Cleared(4), ended(4)], ids=lambda end: type(end).__name__)
 def test_sounding_is_the_reply_whose_audio_is_being_sent(end: Event) -> None:
     journal = Journal()

@@ -249,6 +249,7 @@ class Conversation:
         """A connection will not come back."""
         self._turns.end(participant, EndCause.CLOSE)
         self.participants.pop(participant.id, None)
+        self.journal.left(participant.id)
         self.floor.finish(participant)
         self.floor.audience_changed()
         self.settled()
@@ -313,6 +314,7 @@ class Conversation:
                 self.floor.cancel()
             case Playback(reply=reply, played_ms=played_ms):
                 self.floor.report(reply, played_ms)
+                self.journal.played(participant.id, reply, played_ms)
             case ToolOutput():
                 self._take_result(participant, command)
             case Ping(id=id):

@@ -38,7 +38,8 @@ MAX_EVENT_BYTES = 1 << 20
 MAX_AUDIO_BYTES = 30_000 * BYTES_PER_MS
 """30 s of a reply: what a client that lost its network can have missed before it gives up."""
 MAX_ENDED_BYTES = 4_000 * BYTES_PER_MS
-"""4 s of replies that are over: a client that lost its network has heard the rest, or is ``lead_ms`` behind."""
+"""4 s of replies that are over: a client that lost its network has heard the rest, or is ``lead_ms`` behind. Who says
+how much it has played, and that its network is slower than speech, is not thought to have heard more than that."""
 
 _START = AudioSince(0, 0)
 """Before all audio: replies count from 1."""
@@ -61,6 +62,7 @@ class Journal:
         self._bytes = 0
         self._audio: deque[tuple[int, ReplyAudio]] = deque()  # (number of the event before it, audio)
         self._audio_bytes = 0
+        self._played: dict[str, tuple[int, int]] = {}  # by connection, of those that say it: reply, ms
         self._gone = (0, 0)  # of the last audio that had to go: its reply, and where in that it ended, in ms
         self.sounding: AudioSince | None = None
         """The reply whose audio is being sent, and how much of it was."""
@@ -100,7 +102,19 @@ class Journal:
         self._audio.append((self.last_seq, audio))
         self._audio_bytes += len(audio.pcm)
         self.sounding = AudioSince(audio.reply, _end_ms(audio))
-        self._drop_audio(MAX_AUDIO_BYTES)
+        while self._audio_bytes > MAX_AUDIO_BYTES:
+            self._drop_first()
+
+    def played(self, connection: str, reply: int, ms: int) -> None:
+        """A connection says how far it has played: what it has yet to hear is kept, within bounds, also of a reply
+        that is over."""
+        self._played[connection] = max((reply, ms), self._played.get(connection, (0, 0)))
+        if self.sounding is None:
+            self._drop_heard()
+
+    def left(self, connection: str) -> None:
+        """A connection will not come back: nothing is kept for it."""
+        self._played.pop(connection, None)
 
     def since(
         self,
@@ -171,13 +185,21 @@ class Journal:
                     self._gone = (reply, 0)
             case ReplyEnded():
                 self.sounding = None
-                self._drop_audio(MAX_ENDED_BYTES)
+                self._drop_heard()
 
-    def _drop_audio(self, bound: int) -> None:
-        while self._audio_bytes > bound:
-            _, piece = self._audio.popleft()
-            self._gone = (piece.reply, _end_ms(piece))
-            self._audio_bytes -= len(piece.pcm)
+    def _drop_heard(self) -> None:
+        """Keep of what was heard no more than is of use; who says nothing has heard it."""
+        heard = min(self._played.values(), default=None)
+        while self._audio_bytes > MAX_ENDED_BYTES:
+            _, piece = self._audio[0]
+            if heard is not None and (piece.reply, _end_ms(piece)) > heard:
+                break
+            self._drop_first()
+
+    def _drop_first(self) -> None:
+        _, piece = self._audio.popleft()
+        self._gone = (piece.reply, _end_ms(piece))
+        self._audio_bytes -= len(piece.pcm)
 
 
 def _end_ms(piece: ReplyAudio) -> int:
