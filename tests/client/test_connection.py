@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -124,3 +129,119 @@ async def test_a_refusal_carries_the_servers_words() -> None:
         with pytest.raises(Refused, match="502: Bad Gateway") as caught:
             await Connection.open(ws(url) + "/plain", None)
         assert caught.value.code == ""
+
+
+@asynccontextmanager
+async def moved(status: int, location: str | None) -> AsyncIterator[tuple[str, list[Request]]]:
+    """Give the address of a server that sends callers from ``/moved`` on to ``location``, and what it is asked."""
+    requests: list[Request] = []
+
+    def redirect(connection: ServerConnection, request: Request) -> Response | None:
+        requests.append(request)
+        if not request.path.startswith("/moved"):
+            return None
+        response = connection.respond(HTTPStatus(status), "")
+        if location is not None:
+            response.headers["Location"] = location.format(host=request.headers["Host"])
+        return response
+
+    async def greet(caller: ServerConnection) -> None:
+        await Peer(caller).ready()
+        await caller.wait_closed()
+
+    async with serve(greet, "127.0.0.1", 0, process_request=redirect) as server:
+        yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}", requests
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("scheme", ["http", "https", "ws", "wss"])
+async def test_a_server_that_has_moved_is_named_and_not_called(status: int, scheme: str) -> None:
+    async with moved(status, None) as (elsewhere, called):
+        address = f"{scheme}{elsewhere.removeprefix('ws')}/ws"
+        async with moved(status, f"{address}?resume=r1") as (url, requests):
+            with pytest.raises(Unreachable, match=rf"127\.0\.0\.1:\d+ redirects to {address}; ") as caught:
+                await Connection.open(f"{url}/moved?resume=r1", "key")
+            assert "r1" not in str(caught.value)
+            assert len(requests) == 1
+        assert called == []
+
+
+async def test_a_server_that_is_sent_on_to_https_on_the_same_port_is_not_called_in_the_clear_again() -> None:
+    async with moved(301, "https://{host}/ws") as (url, requests):
+        with pytest.raises(Unreachable, match=rf"redirects to https{url.removeprefix('ws')}/ws; "):
+            await Connection.open(f"{url}/moved", "key")
+        assert len(requests) == 1
+
+
+@pytest.mark.parametrize("location", ["/ws?mode=listen", "ws://{host}/ws?mode=listen", "http://{host}/ws?mode=listen"])
+async def test_another_place_on_the_same_server_is_followed(location: str) -> None:
+    async with moved(307, location) as (url, requests):
+        connection, _ = await Connection.open(f"{url}/moved", "key")
+        await connection.close()
+    assert [request.path for request in requests] == ["/moved", "/ws?mode=listen"]
+    assert [request.headers["Authorization"] for request in requests] == ["Bearer key"] * 2
+
+
+@pytest.mark.parametrize("location", ["wss://", "ftp://{host}/", "http://[", "/moved"])
+async def test_who_is_sent_on_to_nowhere_arrives_nowhere(location: str) -> None:
+    async with moved(302, location) as (url, _):
+        with pytest.raises(Unreachable, match=r"no voicesrv answers at 127\.0\.0\.1:\d+: .+"):
+            await Connection.open(f"{url}/moved", None)
+
+
+async def test_a_redirect_without_an_address_is_a_refusal() -> None:
+    async with moved(301, None) as (url, _):
+        with pytest.raises(Refused, match="301: Moved Permanently"):
+            await Connection.open(f"{url}/moved", None)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("socks_proxy", "socks5://127.0.0.1:1", ""),
+        ("https_proxy", "127.0.0.1:1", "127.0.0.1:1 isn't a valid proxy"),
+        ("http_proxy", "ftp://x:1", "ftp://x:1 isn't a valid proxy"),
+        ("http_proxy", "http://127.0.0.1:port", "port"),
+    ],
+)
+async def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str) -> None:
+    for name in os.environ:
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Unreachable, match=f"no voicesrv answers at voice.test: .*{problem}"):
+        await Connection.open("ws://voice.test/ws", None)
+
+
+@pytest.mark.parametrize("host", ["a..b", "127.0.0.1:99999", "user@127.0.0.1"])
+async def test_an_address_that_cannot_be_one(host: str) -> None:
+    with pytest.raises(Unreachable, match=f"no voicesrv answers at {host}: .+"):
+        await Connection.open(f"ws://{host}/ws", None)
+
+
+async def test_who_hangs_up_is_told_of_where_nothing_else_is_said() -> None:
+    async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(hangs_up, "127.0.0.1", 0) as server:
+        with pytest.raises(Unreachable, match=r"no voicesrv answers at 127\.0\.0\.1:\d+: ConnectionResetError|reset"):
+            await Connection.open(f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}", None)
+
+
+async def test_who_takes_the_connection_and_says_nothing_is_not_waited_for() -> None:
+    closed = asyncio.Event()
+
+    async def is_silent(peer: Peer) -> None:
+        await peer.socket.wait_closed()
+        closed.set()
+
+    async with scripted(is_silent) as url:
+        with pytest.raises(Unreachable, match=r"no voicesrv answers at 127\.0\.0\.1:\d+ within 1 s"):
+            await Connection.open(ws(url), None, limit_s=1.0)
+        await closed.wait()
+
+
+async def test_nor_is_who_answers_no_upgrade() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(Unreachable, match=r"within 0\.1 s"):
+        await Connection.open(f"ws://127.0.0.1:{listening.getsockname()[1]}", None, limit_s=0.1)

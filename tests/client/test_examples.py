@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import os
 import re
 import signal
@@ -15,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import voicesrv_client
 from voicesrv.app import create_app
 from voicesrv.settings import Settings
 from voicesrv.transport.server import ServerOptions, running
+from voicesrv_client import events
 
 pytestmark = pytest.mark.anyio
 
@@ -100,3 +103,10 @@ async def test_the_readme_tells_no_lies() -> None:
         outputs = [await output(await start("-c", block.replace("http://127.0.0.1:8000", url))) for block in blocks]
     assert len(outputs) == 1
     assert outputs[0].startswith("I heard: Hello there.")
+
+
+def test_what_the_readme_names_is_had_from_the_package_or_its_events() -> None:
+    text = re.sub(r"```.*?```", "", (CLIENT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    names = set(re.findall(r"`([A-Z]\w+)", text))
+    assert {"VoiceClient", "Playout", "ToolCall"} <= names
+    assert {name for name in names if not any(hasattr(it, name) for it in (voicesrv_client, events, builtins))} == set()

@@ -14,9 +14,11 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+import voicesrv_client.link
 from tests.client.scripted import Peer, scripted
 from voicesrv.transport.limits import TokenBucket
-from voicesrv_client.errors import Closed, Refused, Unreachable
+from voicesrv_client.connection import Connection
+from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable
 from voicesrv_client.events import Audio, Configured, Pong, Ready, ReplyText, ServerError, ServerEvent, TurnStart
 from voicesrv_client.link import Link
 from voicesrv_client.upkeep import Upkeep
@@ -396,6 +398,92 @@ async def test_a_fault_in_what_sends_is_told_to_who_reads(monkeypatch: pytest.Mo
         await link.close()
 
 
+async def test_whatever_goes_wrong_on_the_way_back_is_told_to_who_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async def fails(*arguments: object) -> None:
+        raise AttributeError("a fault")
+
+    async with scripted(drops) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        assert link._connection is not None
+        await link._connection._socket.wait_closed()
+        monkeypatch.setattr(Connection, "open", fails)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            tasks.create_task(expect_closed(link, "a fault"))
+            await asyncio.sleep(0)
+            with pytest.raises(AttributeError, match="a fault"):
+                await link.next()
+
+
+async def test_what_is_not_of_the_protocol_ends_it_for_who_sends() -> None:
+    async def talks_nonsense(peer: Peer) -> None:
+        await peer.ready(limits=SLOW | {"control_burst": 0})
+        await peer.socket.send("nonsense")
+        await peer.socket.wait_closed()
+
+    async with scripted(talks_nonsense) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            tasks.create_task(expect_closed(link, "not JSON"))
+            await asyncio.sleep(0)
+            with pytest.raises(ProtocolError, match="not JSON"):
+                await link.next()
+        await link.close()
+
+
+async def test_a_server_that_is_silent_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drops(peer: Peer) -> None:
+        monkeypatch.setattr(voicesrv_client.link, "TRY_S", 0.1)
+        await peer.ready()
+        peer.drop()
+
+    async def is_silent(peer: Peer) -> None:
+        monkeypatch.setattr(voicesrv_client.link, "TRY_S", 30.0)
+        await peer.socket.wait_closed()
+
+    async def ends(peer: Peer) -> None:
+        await peer.ready()
+        await peer.socket.close(1000)
+
+    async with scripted(drops, is_silent, ends) as url:
+        link = Link(url, None, {}, upkeep())
+        await link.open()
+        async with asyncio.timeout(20):
+            assert [type(event) for event in await rest(link)] == [Ready]
+
+
+async def test_a_server_that_is_silent_is_waited_for_no_longer_than_is_tried() -> None:
+    async def is_silent(peer: Peer) -> None:
+        await peer.socket.wait_closed()
+
+    async def drops(peer: Peer) -> None:
+        await peer.ready()
+        peer.drop()
+
+    async with scripted(is_silent, drops, is_silent) as url, asyncio.timeout(20):
+        with pytest.raises(Unreachable, match="within 1 s"):
+            await Link(url, None, {}, upkeep(give_up_s=0.9)).open()
+        link = Link(url, None, {}, upkeep(give_up_s=0.9))
+        await link.open()
+        with pytest.raises(Unreachable, match="within 1 s"):
+            await rest(link)
+
+
+async def test_a_token_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def token() -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    monkeypatch.setattr(voicesrv_client.link, "TRY_S", 0.01)
+    with pytest.raises(Unreachable, match=r"no token could be had: none within 0\.01 s"):
+        await Link("http://127.0.0.1", token, {}, upkeep()).open()
+
+
 async def test_asks_again_to_finish_after_a_drop() -> None:
     async def drops(peer: Peer) -> None:
         await peer.ready()
@@ -712,6 +800,6 @@ async def test_closing_on_the_way_back_leaves_no_connection_behind() -> None:
     assert closed == [1000]
 
 
-async def expect_closed(link: Link) -> None:
-    with pytest.raises(Closed):
+async def expect_closed(link: Link, match: str | None = None) -> None:
+    with pytest.raises(Closed, match=match):
         await link.send({"type": "cancel"})

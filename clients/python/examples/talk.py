@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import sys
 
-from voicesrv_client import VoiceClient
+from voicesrv_client import Playout, VoiceClient
 from voicesrv_client.devices import Microphone, Speaker
 from voicesrv_client.events import ReplyEnd, TurnEnd
-from voicesrv_client.playout import Playout
 
 
 async def main(url: str = "http://127.0.0.1:8000") -> None:

@@ -2,17 +2,20 @@
 
 ``VoiceClient`` is a conversation, ``Settings`` what it can be like, ``events`` what it yields, and
 ``VoiceClientError`` the root of what it raises. ``tls`` is for servers with a certificate of their own;
-``devices`` (extra ``mic``) and ``playout`` are microphone and speaker; ``pacing`` sends files no faster than allowed.
+``devices`` (extra ``mic``) are microphone and speaker, ``Playout`` is what waits to be heard; ``pacing`` sends files no
+faster than allowed.
 """
 
 from voicesrv_client import events
 from voicesrv_client.client import VoiceClient
 from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted, VoiceClientError
+from voicesrv_client.playout import Playout
 from voicesrv_client.settings import Settings, Tool
 from voicesrv_client.upkeep import Upkeep
 
 __all__ = [
     "Closed",
+    "Playout",
     "ProtocolError",
     "Refused",
     "Settings",

@@ -60,7 +60,7 @@ class VoiceClient:
             url: such as ``http://127.0.0.1:8000``; ``https``, ``ws`` and ``wss`` too.
             token: an API key, sent in a header; or an async function that gives a short-lived token, which is
                 called for each connection. What it raises is raised by entering or iterating, but that an
-                ``OSError`` counts as a server out of reach: on the way back it is tried again.
+                ``OSError``, or none in 30 s, counts as a server out of reach: on the way back it is tried again.
             conversation: the id of one to join; None begins a new one.
             ssl: whom to trust at ``https`` and ``wss``, such as ``tls.trusting("cert.pem")`` for a server with
                 a self-signed certificate; None trusts whom this system trusts.
@@ -200,7 +200,7 @@ class VoiceClient:
         """Connect.
 
         Raises:
-            Unreachable: nothing answers.
+            Unreachable: nothing answers in time, or it says to be elsewhere.
             Untrusted: its certificate is not one to be trusted.
             Refused: the server said no, e.g. to a parameter or a key, or it is full.
             Closed: it accepted and closed again, e.g. a conversation that is not there.

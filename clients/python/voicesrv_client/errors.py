@@ -3,7 +3,7 @@
 ::
 
     VoiceClientError
-    ├── Unreachable   nothing answers there: is the server up, is the address right?
+    ├── Unreachable   nothing answers there: is the server up, are the address and the proxy right?
     ├── Untrusted     its certificate is not one to be trusted: see ``voicesrv_client.tls``
     ├── Refused       the server said no before the conversation began; the message says why
     ├── Closed        the conversation is over and trying again unchanged is in vain
@@ -18,7 +18,7 @@ class VoiceClientError(Exception):
 
 
 class Unreachable(VoiceClientError):
-    """No server answers at the address, or none answered again within the time to give up."""
+    """No server answers at the address: there is none, it has moved, no way leads to it, or it says nothing in time."""
 
 
 class Untrusted(VoiceClientError):

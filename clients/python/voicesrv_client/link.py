@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from voicesrv_client.connection import Connection
-from voicesrv_client.errors import Closed, ProtocolError, Refused, Unreachable, Untrusted, VoiceClientError
+from voicesrv_client.connection import TRY_S, Connection
+from voicesrv_client.errors import Closed, Refused, Unreachable, VoiceClientError
 from voicesrv_client.events import Audio, Pong, Ready, ServerError, ServerEvent
 from voicesrv_client.protocol import Incoming, Next, after_close, backoff_s, build_url, frame_bytes
 from voicesrv_client.ring import AudioFormat, MicrophoneRing
@@ -25,6 +25,8 @@ _KEEPALIVE_ID = "keepalive"
 _LONGEST_ID = "configure-999999"
 _CLOSE = {"type": "close"}
 _AUDIO_OPTIONS = ("encoding", "sample_rate", "channels")
+_SHORTEST_TRY_S = 1.0
+"""A try that is begun in time is one, be there ever so little of it left."""
 _STEADY_S = 5.0
 """A connection that lived this long was a good one: the next drop starts the backoff anew."""
 
@@ -79,7 +81,7 @@ class Link:
 
     async def open(self) -> Ready:
         """Connect for the first time; raises what ``Connection.open`` raises."""
-        return await self._open({})
+        return await self._open({}, asyncio.get_running_loop().time() + self._upkeep.give_up_s)
 
     async def close(self) -> None:
         """End it here and now; whoever waits to send gets ``Closed``."""
@@ -141,12 +143,21 @@ class Link:
     async def next(self) -> ServerEvent | Audio | None:
         """Give the next event or piece of audio, or None when the server has closed as asked.
 
+        The conversation is over with whatever this raises, but that it may be cancelled.
+
         Raises:
             Closed: it closed for good, was gone for ``give_up_s`` or will be, or reconnecting is off.
             Unreachable: it was gone for ``give_up_s``.
             Refused, Untrusted: it does not let the client come back, or poses as another.
             ProtocolError: it sent what ``voicesrv.v1`` does not allow.
         """
+        try:
+            return await self._next()
+        except Exception as error:  # also what is not ours, as of who gives the token: whoever waits to send is told
+            self._sender.end(error if isinstance(error, Closed) else Closed(1006, str(error)))
+            raise
+
+    async def _next(self) -> ServerEvent | Audio | None:
         while self._sender.over is None:
             message: str | bytes | None = None
             try:
@@ -201,23 +212,21 @@ class Link:
         give_up_at = loop.time() + self._upkeep.give_up_s
         error: VoiceClientError = closed
         while not self.over:  # else this side closed meanwhile
-            closed = error if isinstance(error, Closed) else closed
             step = self._step_after(error)
             if step is Next.RESTART and self._resume:
                 self._attempt = 0  # the server is there: no more of the long waits
             pause_s = self._pause_s(error)
             if step is Next.END:
-                self._sender.end(closed)
+                self._sender.end(error)
                 return None
             if step is Next.FAIL or not self._upkeep.reconnect or loop.time() + pause_s > give_up_at:
-                self._sender.end(closed)
                 raise error
             if step is Next.RESTART:
                 self._resume = ""
             await self._upkeep.sleep(pause_s)
             try:
-                ready = await self._open(self._return_query())
-            except (Closed, Refused, Unreachable, Untrusted, ProtocolError) as failure:
+                ready = await self._open(self._return_query(), give_up_at)
+            except VoiceClientError as failure:
                 error = failure
             else:
                 self.reconnections += 1
@@ -245,16 +254,15 @@ class Link:
             return {}
         return {"conversation": self.conversation, "resume": self._resume, **self._incoming.resume_query()}
 
-    async def _open(self, query: Mapping[str, object]) -> Ready:
+    async def _open(self, query: Mapping[str, object], give_up_at: float) -> Ready:
+        limit_s = min(TRY_S, max(_SHORTEST_TRY_S, give_up_at - asyncio.get_running_loop().time()))
         try:
-            token = await self._token() if callable(self._token) else self._token
+            async with asyncio.timeout(limit_s):
+                token = await self._token() if callable(self._token) else self._token
         except OSError as error:  # a network that is down is so for both
-            raise Unreachable(f"no token could be had: {error}") from error
-        except Exception:
-            self._sender.end(Closed(1006))  # whoever waits to send is told
-            raise
+            raise Unreachable(f"no token could be had: {str(error) or f'none within {limit_s:.2g} s'}") from error
         url = build_url(self._url, {**self._wishes.query, **query})
-        connection, ready = await Connection.open(url, token, self._trust)
+        connection, ready = await Connection.open(url, token, self._trust, limit_s)
         if self._sender.over is not None:  # this side closed meanwhile
             await connection.close()
             raise self._sender.over

@@ -18,7 +18,7 @@ class Upkeep:
     """Silence towards the server after which a ``ping`` is sent; its idle limit is 60 s by default."""
     give_up_s: float = 120.0
     """How long to try to come back; a resume token lives 120 s by default. A server that asks to be left alone for
-    longer is given up at once."""
+    longer is given up at once. One that says nothing is waited for no longer, and 30 s at most, also at first."""
     ring_s: float = 30.0
     """How much of the microphone's audio is kept for a resume; the server takes bursts of 30 s."""
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
