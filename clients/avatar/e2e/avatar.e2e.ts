@@ -203,6 +203,7 @@ describe("a conversation", () => {
       await bench.until(() => avatar.client?.playing > 0, "the voice");
       const first = avatar.client;
       const stopping = avatar.stop();
+      avatar.interrupt(); // nothing any more
       await avatar.say("Again.");
       await stopping;
       await bench.until(() => avatar.client?.playing > 0, "the voice again");

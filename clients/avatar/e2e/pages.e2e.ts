@@ -205,6 +205,53 @@ describe("on a page", () => {
     expect(new Set(shown.others)).toEqual(new Set(["none"]));
   });
 
+  test("captions follow the voice where the face is scrolled away, or hidden", async () => {
+    const page = await bare();
+    await page.evaluate((src) => bench.make({ src, "no-microphone": "", captions: "" }).start(), server.url);
+    const captioned = (text: string) =>
+      page.evaluate(async (text) => {
+        await new Promise((resolve) => setTimeout(resolve, 200)); // what is in view is told after a frame or two
+        await bench.avatar.say(text);
+        await bench.until(() => bench.text("agent-caption").includes(text), text, 5000);
+      }, text);
+    await page.evaluate(() => {
+      document.body.append(Object.assign(document.createElement("div"), { id: "far" }));
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync("#far { height: 5000px }");
+      document.adoptedStyleSheets = [sheet];
+      scrollTo(0, scrollY + bench.part("stage").getBoundingClientRect().bottom + 1);
+    });
+    await captioned("Scrolled away.");
+    await page.evaluate(() => {
+      document.adoptedStyleSheets[0]?.insertRule("voice-avatar::part(stage) { display: none }");
+      scrollTo(0, 0);
+    });
+    await captioned("Hidden.");
+  });
+
+  test("it keeps its looks and goes on in a frame, and when it comes back", async () => {
+    const page = await bare();
+    await page.evaluate((src) => bench.make({ src, "no-microphone": "" }).start(), server.url);
+    const shown = await page.evaluate(async () => {
+      const { avatar } = bench;
+      const frame = document.createElement("iframe");
+      document.body.prepend(frame);
+      const look = async () => {
+        const { length } = bench.drawn;
+        await bench.until(() => bench.drawn.length > length + 3, "frames", 5000);
+        return [avatar.ownerDocument.defaultView.getComputedStyle(avatar).flexDirection, avatar.state];
+      };
+      const seen = [await look()];
+      frame.contentDocument?.body.append(avatar);
+      seen.push(await look());
+      frame.remove(); // and its window with it
+      document.body.append(avatar);
+      seen.push(await look());
+      return seen;
+    });
+    expect(shown).toEqual(Array(3).fill(["column", "listening"]));
+  });
+
   test("two of them speak and listen, each for itself", async () => {
     const page = await bare();
     await page.evaluate(

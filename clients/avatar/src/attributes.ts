@@ -2,7 +2,7 @@
 
 import { TypedElement } from "./avatar-events.js";
 
-/** Texts are null where the attribute is missing, and null takes it away; so does undefined, which frameworks set. */
+/** Texts are null where the attribute is missing. Null takes any away; so does undefined, which frameworks set. */
 export class AttributedElement extends TypedElement {
   static readonly observedAttributes = [
     ...["src", "agent", "token", "voice", "language", "theme", "volume"],
@@ -69,8 +69,8 @@ export class AttributedElement extends TypedElement {
     return this.hasAttribute("push-to-talk");
   }
 
-  set pushToTalk(on: boolean) {
-    this.toggleAttribute("push-to-talk", on);
+  set pushToTalk(on: boolean | null | undefined) {
+    this.#switch("push-to-talk", on);
   }
 
   /** Show what is said. */
@@ -78,8 +78,8 @@ export class AttributedElement extends TypedElement {
     return this.hasAttribute("captions");
   }
 
-  set captions(on: boolean) {
-    this.toggleAttribute("captions", on);
+  set captions(on: boolean | null | undefined) {
+    this.#switch("captions", on);
   }
 
   /** The microphone gives silence. */
@@ -87,8 +87,8 @@ export class AttributedElement extends TypedElement {
     return this.hasAttribute("muted");
   }
 
-  set muted(on: boolean) {
-    this.toggleAttribute("muted", on);
+  set muted(on: boolean | null | undefined) {
+    this.#switch("muted", on);
   }
 
   /** Start when it is put into the page. Browsers hold the voice back until a gesture, and ask for the microphone. */
@@ -96,8 +96,8 @@ export class AttributedElement extends TypedElement {
     return this.hasAttribute("autostart");
   }
 
-  set autostart(on: boolean) {
-    this.toggleAttribute("autostart", on);
+  set autostart(on: boolean | null | undefined) {
+    this.#switch("autostart", on);
   }
 
   /** It speaks, and hears nothing. */
@@ -105,8 +105,8 @@ export class AttributedElement extends TypedElement {
     return this.hasAttribute("no-microphone");
   }
 
-  set noMicrophone(on: boolean) {
-    this.toggleAttribute("no-microphone", on);
+  set noMicrophone(on: boolean | null | undefined) {
+    this.#switch("no-microphone", on);
   }
 
   /** Nothing but the face: for a page that shows captions, buttons and problems itself. */
@@ -114,8 +114,12 @@ export class AttributedElement extends TypedElement {
     return this.hasAttribute("face-only");
   }
 
-  set faceOnly(on: boolean) {
-    this.toggleAttribute("face-only", on);
+  set faceOnly(on: boolean | null | undefined) {
+    this.#switch("face-only", on);
+  }
+
+  #switch(name: string, on: boolean | null | undefined): void {
+    this.toggleAttribute(name, on ?? false); // which would toggle it without a word
   }
 
   #text(name: string, value: string | null | undefined): void {

@@ -59,7 +59,9 @@ export function retell(
   on("error", ({ detail }) => emit("error", detail));
 }
 
-type Listener<K extends keyof VoiceAvatarEventMap> = (event: VoiceAvatarEventMap[K]) => void;
+type Listener<K extends keyof VoiceAvatarEventMap> =
+  | ((event: VoiceAvatarEventMap[K]) => void)
+  | { handleEvent(event: VoiceAvatarEventMap[K]): void };
 
 interface Typed {
   addEventListener<K extends keyof VoiceAvatarEventMap>(

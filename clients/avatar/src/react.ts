@@ -6,35 +6,13 @@ import {
   forwardRef,
   type HTMLAttributes,
   type RefAttributes,
+  useEffect,
   useImperativeHandle,
   useLayoutEffect,
   useRef,
 } from "react";
-import type { LabelChanges, Renderer, VoiceAvatarElement, VoiceAvatarEventMap } from "./index.js";
+import type { LabelChanges, VoiceAvatarElement, VoiceAvatarEventMap } from "./index.js";
 import "./index.js";
-
-type Own = Pick<VoiceAvatarElement, "token" | "settings" | "microphoneOptions" | "workletUrl" | "client" | "session">;
-type Texts = { [K in "src" | "agent" | "voice" | "language" | "theme"]: string };
-type Switches = { [K in "pushToTalk" | "captions" | "muted" | "autostart" | "noMicrophone" | "faceOnly"]: boolean };
-type Handler<K extends keyof VoiceAvatarEventMap> = (detail: VoiceAvatarEventMap[K]["detail"]) => void;
-
-/** What a page may ask of the element; all under the names of its properties. */
-export interface AvatarProps extends Partial<Own>, Partial<Texts>, Partial<Switches> {
-  /** 0 to 1. */
-  volume?: number;
-  labels?: LabelChanges;
-  renderer?: Renderer;
-  /** Events; each gets the `detail`. */
-  onState?: Handler<"state">;
-  onClient?: Handler<"client">;
-  onTranscript?: Handler<"transcript">;
-  onTurn?: Handler<"turn">;
-  onReply?: Handler<"reply">;
-  onToolCall?: Handler<"toolcall">;
-  onError?: Handler<"error">;
-}
-
-export type VoiceAvatarProps = AvatarProps & Omit<HTMLAttributes<HTMLElement>, keyof AvatarProps | "children">;
 
 const PROPERTIES = [
   ...(["token", "settings", "microphoneOptions", "workletUrl", "client", "session", "labels", "renderer"] as const),
@@ -51,13 +29,23 @@ const EVENTS = {
   onError: "error",
 } as const;
 
-/** What stands for a property that is left out. */
-const UNSET = {
-  ...{ token: undefined, settings: {}, microphoneOptions: {}, workletUrl: undefined, client: null, session: null },
-  ...{ labels: {}, renderer: null },
-  ...{ src: null, agent: null, voice: null, language: null, theme: null, volume: null },
-  ...{ pushToTalk: false, captions: false, muted: false, noMicrophone: false, faceOnly: false, autostart: false },
-};
+/** What is on where the attribute is there, whatever it says. */
+const SWITCHES = new Set(["hidden", "inert", "itemScope"]);
+
+/** On a server, which draws nothing, React 18 warns of effects of layout. */
+const useDrawnEffect = globalThis.document === undefined ? useEffect : useLayoutEffect;
+
+type Own = Pick<VoiceAvatarElement, Exclude<(typeof PROPERTIES)[number], "labels">> & { labels: LabelChanges };
+type Detail<K extends keyof VoiceAvatarEventMap> = VoiceAvatarEventMap[K]["detail"];
+type Handlers = { [P in keyof typeof EVENTS]: (detail: Detail<(typeof EVENTS)[P]>) => void };
+
+/**
+ * What a page may ask of the element, all under the names of its properties; and of its events, each gives its
+ * `detail`. Null and undefined stand for what a property is at first.
+ */
+export type AvatarProps = { [K in keyof (Own & Handlers)]?: (Own & Handlers)[K] | null | undefined };
+
+export type VoiceAvatarProps = AvatarProps & Omit<HTMLAttributes<HTMLElement>, keyof AvatarProps | "children">;
 
 /** `<voice-avatar>` as a component; its `ref` is the element, with all its methods. */
 export const VoiceAvatar: ForwardRefExoticComponent<VoiceAvatarProps & RefAttributes<VoiceAvatarElement>> = forwardRef(
@@ -68,7 +56,7 @@ export const VoiceAvatar: ForwardRefExoticComponent<VoiceAvatarProps & RefAttrib
     useImperativeHandle(ref, () => element.current as VoiceAvatarElement, []);
 
     // Before the effects of those around it, which may call methods; and first of all listen, as it may start.
-    useLayoutEffect(() => {
+    useDrawnEffect(() => {
       const listening = new AbortController();
       for (const [prop, type] of Object.entries(EVENTS) as [keyof typeof EVENTS, keyof VoiceAvatarEventMap][]) {
         const listener = (event: Event): void =>
@@ -78,26 +66,32 @@ export const VoiceAvatar: ForwardRefExoticComponent<VoiceAvatarProps & RefAttrib
       return () => listening.abort();
     }, []);
 
-    useLayoutEffect(() => {
+    useDrawnEffect(() => {
       latest.current = props;
-      for (const name of PROPERTIES) assign(element.current, name, before.current[name], props[name]);
+      for (const name of PROPERTIES) {
+        // What is left out again is undefined, which the element takes for what it was at first.
+        if (props[name] === before.current[name]) continue;
+        Object.assign(element.current as VoiceAvatarElement, { [name]: props[name] });
+      }
       before.current = props;
     });
 
-    const rest = Object.fromEntries(
-      Object.entries(props).filter(([name]) => !(name in EVENTS) && !PROPERTIES.includes(name as "src")),
-    );
-    return createElement("voice-avatar", { ...rest, ref: element });
+    // When React takes up what a server rendered, the element has set its `state` already.
+    return createElement("voice-avatar", { ...attributesOf(props), suppressHydrationWarning: true, ref: element });
   },
 );
 
-/** Set a property that has changed; one that is left out again goes back to what it was at first. */
-function assign<K extends (typeof PROPERTIES)[number]>(
-  element: VoiceAvatarElement | null,
-  name: K,
-  before: VoiceAvatarProps[K],
-  now: VoiceAvatarProps[K],
-): void {
-  if (element === null || now === before) return;
-  Object.assign(element, { [name]: now === undefined ? UNSET[name] : now });
+/**
+ * All else, for React to set, said so that it comes out as on any other element. Of a custom one React 18 knows neither
+ * `className` nor false, and 19 sets `aria-…` that is true to an empty text, which is none.
+ */
+function attributesOf(props: VoiceAvatarProps): Record<string, unknown> {
+  const attributes: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(props)) {
+    if (name in EVENTS || PROPERTIES.includes(name as "src")) continue;
+    if (name === "className") attributes.class = value;
+    else if (SWITCHES.has(name)) attributes[name] = value === false ? undefined : value;
+    else attributes[name] = /^(aria|data)-/.test(name) && typeof value === "boolean" ? String(value) : value;
+  }
+  return attributes;
 }

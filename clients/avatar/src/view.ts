@@ -67,7 +67,7 @@ export class View {
 
   constructor(root: ShadowRoot, actions: ViewActions) {
     this.#root = root;
-    root.adoptedStyleSheets = [elementStyles(), faceStyles()];
+    this.dress();
     this.#talk = new TalkButton((on) => actions.talk(on));
     this.#controls = html("div", { part: "controls", role: "group" }, this.#talk.element, this.#mute, this.#toggle);
     const texts = [this.#captions, this.#problem, this.#status, this.#announced, this.#log];
@@ -76,6 +76,12 @@ export class View {
     this.#mute.addEventListener("click", () => actions.mute(this.#mute.getAttribute("aria-pressed") !== "true"));
     this.#retry.addEventListener("click", () => actions.retry());
     this.#captions.hidden = true;
+  }
+
+  /** Put its looks on, which browsers take off what comes into another document. */
+  dress(): void {
+    const page = this.#root.ownerDocument.defaultView;
+    if (page !== null) this.#root.adoptedStyleSheets = [elementStyles(page), faceStyles(page)]; // else nobody sees it
   }
 
   update(shown: ViewState): void {

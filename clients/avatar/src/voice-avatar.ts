@@ -1,6 +1,6 @@
 /** `<voice-avatar>`: attributes in, events out, a face in between. */
 
-import { type MicrophoneOptions, type Session, VoiceClient } from "@voicesrv/web";
+import { type MicrophoneOptions, type Session, VoiceClient, type VoiceError } from "@voicesrv/web";
 import { Asked } from "./asked.js";
 import { retell, type VoiceAvatarEventMap } from "./avatar-events.js";
 import { Captions } from "./captions.js";
@@ -150,9 +150,13 @@ export class VoiceAvatarElement extends WishingElement {
     this.client?.sendText(text);
   }
 
-  /** Stop the reply under way. */
+  /** Stop the reply under way, where there is one. */
   interrupt(): void {
-    if (this.#conversation.isOn) this.client?.cancel();
+    try {
+      this.client?.cancel();
+    } catch (error) {
+      if ((error as VoiceError).code !== "not_connected") throw error; // else there is none
+    }
   }
 
   /** Push to talk: the key is pressed. */
@@ -168,7 +172,7 @@ export class VoiceAvatarElement extends WishingElement {
   // --- the custom element -------------------------------------------------------------------------
 
   connectedCallback(): void {
-    this.#stage.open();
+    this.#stage.open(this);
     this.setAttribute("state", this.state);
     this.#update();
     if (this.#isNew) this.#autostart();
@@ -183,6 +187,10 @@ export class VoiceAvatarElement extends WishingElement {
       this.#isNew = true;
       if (this.#given === null) void this.stop();
     });
+  }
+
+  adoptedCallback(): void {
+    this.#view.dress();
   }
 
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {

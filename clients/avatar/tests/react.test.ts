@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { act, createElement, createRef, StrictMode } from "react";
-import { createRoot, type Root } from "react-dom/client";
+import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { VoiceAvatarElement } from "../src/index.js";
@@ -44,6 +44,29 @@ test("props are the element's properties, and what is left out again is unset", 
   expect(again.renderer).not.toBe(renderer);
 });
 
+test("null and undefined stand for what a property is at first", async () => {
+  const shown = await show({ src: "https://v.example", captions: true, labels: { start: "Los" }, volume: 0.5 });
+  const none = { renderer: null, labels: null, settings: null, src: null, volume: null, token: null, captions: null };
+  for (const props of [none, { src: undefined, captions: undefined, onTurn: undefined }]) {
+    await show(props);
+    expect(shown).toMatchObject({ src: null, captions: false, volume: 1, token: undefined, settings: {} });
+    expect(shown.labels.start).toBe("Start talking");
+  }
+});
+
+test("attributes are what they would be on another element", async () => {
+  const shown = await show({ className: "face", hidden: true, "aria-hidden": true, title: "A" });
+  expect(shown.getAttributeNames().filter((name) => name !== "state")).toEqual([
+    "class",
+    "hidden",
+    "aria-hidden",
+    "title",
+  ]);
+  expect(shown.getAttribute("aria-hidden")).toBe("true");
+  await show({ hidden: false, "aria-hidden": false, title: "A" });
+  expect(shown.outerHTML).toBe('<voice-avatar aria-hidden="false" title="A" state="off"></voice-avatar>');
+});
+
 test("events come to the latest handlers, once each", async () => {
   const client = new FakeClient();
   const [early, late] = [vi.fn(), vi.fn()];
@@ -62,9 +85,17 @@ test("the first state is told too, when it starts by itself", async () => {
   await vi.waitFor(() => expect(states).toEqual(["connecting", "listening"]));
 });
 
-test("a server renders the element's tag, and no more", () => {
-  const rendered = renderToString(
-    createElement(VoiceAvatar, { src: "https://v.example", className: "face", captions: true }),
-  );
-  expect(rendered).toBe('<voice-avatar class="face"></voice-avatar>');
+test("what a server rendered is taken up as it is, with the state that the element has set", async () => {
+  const complained = vi.spyOn(console, "error");
+  const place = document.createElement("div");
+  const avatar = createElement(VoiceAvatar, { className: "face", hidden: false, captions: true });
+  place.innerHTML = renderToString(avatar);
+  document.body.append(place);
+  const rendered = place.firstElementChild;
+  expect(rendered?.getAttribute("state")).toBe("off");
+  const hydrated = await act(() => hydrateRoot(place, avatar));
+  expect(complained.mock.calls).toEqual([]);
+  expect(place.firstElementChild).toBe(rendered);
+  expect(rendered).toMatchObject({ captions: true, className: "face" });
+  await act(() => hydrated.unmount());
 });

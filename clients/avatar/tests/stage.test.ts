@@ -6,11 +6,17 @@ import { Stage } from "../src/stage.js";
 
 let frames: FrameRequestCallback[];
 let stages: Stage[];
-let look: (isIntersecting: boolean) => void;
+let look: (isIntersecting: boolean, ...at: Element[]) => void;
+let looksAt: unknown[];
+
+/** What the stages of these tests are part of. */
+const whole = document.createElement("section");
 
 beforeEach(() => {
   frames = [];
   stages = [];
+  looksAt = [];
+  vi.spyOn(document, "defaultView", "get").mockReturnValue(window); // where the stubs are
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   vi.stubGlobal("requestAnimationFrame", (callback: FrameRequestCallback) => frames.push(callback));
   vi.stubGlobal("cancelAnimationFrame", () => {
@@ -19,10 +25,13 @@ beforeEach(() => {
   vi.stubGlobal(
     "IntersectionObserver",
     class {
-      constructor(seen: (entries: { isIntersecting: boolean }[]) => void) {
-        look = (isIntersecting) => seen([{ isIntersecting }]);
+      constructor(seen: (entries: { isIntersecting: boolean; target: unknown }[]) => void) {
+        look = (isIntersecting, ...at) =>
+          seen((at.length > 0 ? at : looksAt).map((target) => ({ isIntersecting, target })));
       }
-      observe(): void {}
+      observe(seen: unknown): void {
+        looksAt.push(seen);
+      }
       disconnect(): void {}
     },
   );
@@ -65,7 +74,7 @@ function make({ restMs = 0 } = {}) {
 
 test("draws each frame, told how long after the one before", () => {
   const { stage, renderer, since } = make();
-  stage.open();
+  stage.open(whole);
   frame(1016);
   frame(1050);
   stage.close();
@@ -76,7 +85,7 @@ test("draws each frame, told how long after the one before", () => {
 
 test("draws nothing while it is out of view, and takes no leap after", () => {
   const { stage, renderer, since } = make();
-  stage.open();
+  stage.open(whole);
   look(false);
   frame(1016);
   expect(renderer.calls).toEqual(["mount"]);
@@ -86,11 +95,48 @@ test("draws nothing while it is out of view, and takes no leap after", () => {
   expect(since).toEqual([10]);
 });
 
+test("the whole is enough to be in view, and so is the stage where the whole has no box of its own", () => {
+  const { stage } = make();
+  stage.open(whole);
+  look(false);
+  expect(frames).toEqual([]);
+  look(true, whole);
+  expect(frames).toHaveLength(1);
+  look(false);
+  look(true, stage.element);
+  expect(frames).toHaveLength(1);
+  look(false, stage.element);
+  expect(frames).toEqual([]);
+});
+
+test("it is drawn by the window that shows it", () => {
+  const another = {
+    requestAnimationFrame: vi.fn(() => 7),
+    cancelAnimationFrame: vi.fn(),
+    performance: { now: () => 50 },
+    matchMedia: () => ({ matches: true }),
+    IntersectionObserver: class {
+      observe(): void {}
+      disconnect(): void {}
+    },
+    clearTimeout: vi.fn(),
+  };
+  vi.mocked(Object.getOwnPropertyDescriptor(document, "defaultView")?.get as () => unknown).mockReturnValue(another);
+  const { stage, since } = make();
+  stage.open(whole);
+  expect(another.requestAnimationFrame).toHaveBeenCalledOnce();
+  (another.requestAnimationFrame.mock.calls as unknown as [[FrameRequestCallback]])[0][0](66);
+  expect(since).toEqual([16]);
+  stage.close();
+  expect(another.cancelAnimationFrame).toHaveBeenLastCalledWith(7);
+  expect(frames).toEqual([]);
+});
+
 test("another renderer takes the place of the one before", () => {
   const { stage, renderer } = make();
   const [early, late] = [new Noting(), new Noting()];
   stage.renderer = early; // nothing is mounted yet
-  stage.open();
+  stage.open(whole);
   stage.renderer = late;
   stage.renderer = late;
   frame(1016);
@@ -102,7 +148,7 @@ test("another renderer takes the place of the one before", () => {
 
 test("a renderer that throws is asked again", () => {
   const { stage, renderer } = make();
-  stage.open();
+  stage.open(whole);
   renderer.draw = () => {
     throw new Error("lost its context");
   };
@@ -110,9 +156,47 @@ test("a renderer that throws is asked again", () => {
   expect(frames).toHaveLength(1);
 });
 
+test("one that cannot mount is told of, is not asked to draw, and leaves nothing to the next", () => {
+  const told = vi.fn();
+  vi.stubGlobal("reportError", told);
+  const { stage, renderer, since } = make();
+  const fault = new Error("no WebGL");
+  renderer.mount = () => {
+    stage.element.append(document.createElement("canvas"));
+    throw fault;
+  };
+  stage.open(whole);
+  frame(1016);
+  expect(told.mock.calls).toEqual([[fault]]);
+  expect(since).toEqual([16]); // captions are drawn with it
+  expect(renderer.calls).toEqual([]);
+  const next = new Noting();
+  stage.renderer = next;
+  expect(stage.element.childElementCount).toBe(0);
+  frame(1033);
+  expect(next.calls).toEqual(["mount", "draw 1033"]);
+  expect(renderer.calls).toEqual([]); // nothing is there to unmount
+});
+
+test("one that cannot unmount is told of, and the next takes its place", () => {
+  const told = vi.fn();
+  vi.stubGlobal("reportError", told);
+  const { stage, renderer } = make();
+  const fault = new Error("lost its context");
+  renderer.unmount = () => {
+    throw fault;
+  };
+  stage.open(whole);
+  const next = new Noting();
+  stage.renderer = next;
+  stage.close();
+  expect(told.mock.calls).toEqual([[fault]]);
+  expect(next.calls).toEqual(["mount", "unmount"]);
+});
+
 test("where nothing moves quickly, it draws ten times a second", () => {
   const { stage, since } = make({ restMs: 3000 });
-  stage.open();
+  stage.open(whole);
   frame(1016);
   expect(frames).toEqual([]);
   vi.advanceTimersByTime(82);
@@ -124,7 +208,7 @@ test("where nothing moves quickly, it draws ten times a second", () => {
 
 test("it draws in time for what moves quickly next", () => {
   const { stage, renderer } = make({ restMs: 40 });
-  stage.open();
+  stage.open(whole);
   frame(1016);
   vi.advanceTimersByTime(23);
   frame(1056);
@@ -133,7 +217,7 @@ test("it draws in time for what moves quickly next", () => {
 
 test("it wakes at once, and once", () => {
   const { stage, renderer } = make({ restMs: 3000 });
-  stage.open();
+  stage.open(whole);
   stage.wake(); // nothing waits yet
   frame(1016);
   stage.wake();

@@ -14,6 +14,7 @@ let made: VoiceAvatarElement[];
 beforeEach(() => {
   frames = [];
   made = [];
+  vi.spyOn(document, "defaultView", "get").mockReturnValue(window); // where the stubs are
   vi.stubGlobal("requestAnimationFrame", (callback: FrameRequestCallback) => frames.push(callback));
   vi.stubGlobal("cancelAnimationFrame", () => undefined);
 });
@@ -78,6 +79,10 @@ describe("attributes and properties", () => {
     expect(avatar.hasAttribute(attribute)).toBe(false);
     avatar[property] = true;
     expect(avatar.hasAttribute(attribute)).toBe(true);
+    for (const nothing of [null, undefined, undefined]) {
+      avatar[property] = nothing;
+      expect(avatar.hasAttribute(attribute)).toBe(false);
+    }
   });
 
   test.each([
@@ -273,6 +278,13 @@ describe("a client of its own", () => {
     expect(part(avatar, "problem").textContent).not.toContain("no address");
   });
 
+  test("is not interrupted before it connects", async () => {
+    const { avatar } = started("");
+    const starting = avatar.start();
+    expect(() => avatar.interrupt()).not.toThrow();
+    await starting;
+  });
+
   test("is let go of when it stops, and another one follows", async () => {
     const { avatar } = started("");
     vi.spyOn(VoiceClient.prototype, "disconnect").mockResolvedValue();
@@ -351,6 +363,14 @@ describe("a conversation", () => {
       ["reply", { reply: 1, delta: "", text: "Hi you.", done: true, heard: "Hi", cause: "interrupted" }],
       ["toolcall", expect.objectContaining({ id: "t1", name: "look" })],
     ]);
+  });
+
+  test("is told to listeners that are objects, too", async () => {
+    const { avatar } = scripted();
+    const states: string[] = [];
+    avatar.addEventListener("state", { handleEvent: ({ detail }) => states.push(detail.state) });
+    await avatar.start();
+    expect(states).toEqual(["connecting", "listening"]);
   });
 
   test("what goes wrong is told, shown and thrown, and can be tried again with the button", async () => {
@@ -524,6 +544,49 @@ describe("the face", () => {
     frame();
     expect(renderer.poses.at(-1)).toMatchObject({ state: "speaking", visemes: { ou: 1 } });
     expect(avatar.pose).toBe(renderer.poses.at(-1));
+  });
+
+  test("may fail without the rest: it starts by itself, shows captions and hangs up", async () => {
+    const told = vi.fn();
+    vi.stubGlobal("reportError", told);
+    vi.spyOn(VoiceClient.prototype, "connect").mockResolvedValue();
+    const disconnect = vi.spyOn(VoiceClient.prototype, "disconnect").mockResolvedValue();
+    const broken = document.createElement("voice-avatar");
+    made.push(broken);
+    const renderer = new Noting();
+    renderer.mount = () => {
+      throw new Error("no WebGL");
+    };
+    Object.assign(broken, { renderer, autostart: true, noMicrophone: true, captions: true });
+    document.body.append(broken);
+    await vi.waitFor(() => expect(broken.client).not.toBeNull());
+    expect(broken.hasAttribute("state")).toBe(true);
+    broken.client?.dispatchEvent(new CustomEvent("turn.end", { detail: { type: "turn.end", turn: 1, text: "hello" } }));
+    frame();
+    expect(part(broken, "stable").textContent).toBe("hello");
+    const late = new Noting();
+    late.unmount = () => {
+      throw new Error("lost its context");
+    };
+    broken.renderer = late;
+    broken.remove();
+    await vi.waitFor(() => expect(disconnect).toHaveBeenCalled());
+    expect(told.mock.calls.map(([error]) => error.message)).toEqual(["no WebGL", "lost its context"]);
+  });
+
+  test("is drawn while any of the element is in view", () => {
+    const observed: unknown[] = [];
+    vi.stubGlobal(
+      "IntersectionObserver",
+      class {
+        observe(seen: unknown): void {
+          observed.push(seen);
+        }
+        disconnect(): void {}
+      },
+    );
+    const avatar = element();
+    expect(observed).toContain(avatar);
   });
 
   test("is its own again where it is given none", () => {
