@@ -3,7 +3,18 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { startProxy } from "./harness/index.js";
-import { DESKTOP, eventually, expectAccessible, expectNarrow, PHONE, type, until, useStand } from "./page-support.js";
+import {
+  DESKTOP,
+  eventually,
+  expectAccessible,
+  expectNarrow,
+  isDrawn,
+  loseNoTime,
+  PHONE,
+  type,
+  until,
+  useStand,
+} from "./page-support.js";
 
 const stand = useStand();
 const { closing, open, serverOf } = stand;
@@ -113,6 +124,53 @@ test("a server that is away is looked for until it is back", async () => {
   network.allow();
   await live(page);
   expect(await page.locator("#notice").isVisible()).toBe(false);
+});
+
+test("a server that hangs is told, and found again", async () => {
+  const page = await open(`${stand.server.url}/console/`);
+  await loseNoTime(page);
+  await live(page);
+  await page.route("**/metrics", () => undefined);
+  await eventually(() => page.locator("#notice").innerText()).toMatch(/^The server does not answer\./);
+  expect(await page.locator("#freshness").innerText()).toBe("No answer");
+  await page.unroute("**/metrics");
+  await live(page);
+});
+
+test("a clock that is set back stops neither the time up nor the charts", async () => {
+  const page = await open(`${stand.server.url}/console/`);
+  await page.addInitScript(() => {
+    const usual = Date.now;
+    const set = Object.assign(globalThis, { backMs: 0 });
+    Date.now = () => usual() - set.backMs;
+  });
+  await page.reload();
+  await live(page);
+  const metrics = () => page.waitForResponse("**/metrics");
+  await page.evaluate(() => Object.assign(globalThis, { backMs: 86_400_000 }));
+  await metrics();
+  await metrics(); // the one before it is shown
+  expect(await page.locator("#uptime").innerText()).not.toBe("0 s");
+});
+
+test("in colours of one's own the lines of the charts can be told apart", async () => {
+  const page = await open(`${stand.server.url}/console/`, { forcedColors: "active", colorScheme: "dark" });
+  await live(page);
+  for (const line of await page.locator(".line").all()) {
+    const { x, y, height } = (await line.boundingBox()) ?? expect.fail("no legend");
+    expect(await isDrawn(page, { x: x - 2, y, width: 12, height })).toBe(true);
+  }
+  const { x, y, height } = (await page.locator("#freshness").boundingBox()) ?? expect.fail("no dot");
+  expect(await isDrawn(page, { x: x - 2, y, width: 10, height })).toBe(true);
+});
+
+test("a phone with letters of twice the size: nothing is too wide", async () => {
+  const page = await open(`${stand.server.url}/console/`, { viewport: { width: 360, height: 640 } });
+  await live(page);
+  await page.evaluate(() => {
+    document.documentElement.style.fontSize = "200%";
+  });
+  await expectNarrow(page);
 });
 
 for (const [name, options] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {

@@ -6,6 +6,7 @@ import {
   eventually,
   expectAccessible,
   expectNarrow,
+  isDrawn,
   LONG,
   PHONE,
   sound,
@@ -100,6 +101,39 @@ describe("for everybody", () => {
     });
     expect(first).toBeGreaterThan(last as number);
     expect(await page.$eval("#text", (text) => getComputedStyle(text).unicodeBidi)).toBe("plaintext");
+  });
+
+  test("in colours of one's own: what is pressed and what tells of the connection is drawn", async () => {
+    const page = await open(stand.server.url, { forcedColors: "active", colorScheme: "dark" });
+    await eventually(() => page.locator("#engines").innerText()).toContain("echo");
+    const box = async (of: string) => (await page.locator(of).boundingBox()) ?? expect.fail(of);
+    const { x, y, height } = await box("#connection");
+    expect(await isDrawn(page, { x: x - 2, y, width: 10, height })).toBe(true); // the dot
+    const dial = await box("#dial");
+    expect(await isDrawn(page, { ...dial, height: dial.height / 8 })).toBe(true); // the ring
+    expect(await isDrawn(page, { ...dial, y: dial.y + dial.height * 0.75, height: dial.height / 8 })).toBe(true); // the disc
+    await page.click("#open-settings");
+    for (const of of ["#push-to-talk", "#face"]) {
+      const off = await box(of);
+      expect(await isDrawn(page, off), of).toBe(true);
+    }
+    await expectAccessible(page);
+  });
+
+  test("on paper: all that was said, dark on light, and nothing to press", async () => {
+    const page = await open(stand.server.url, { colorScheme: "dark" });
+    await type(page, Array.from({ length: 60 }, (_, n) => `Line ${n}.`).join("\n"));
+    await page.locator(".turn.is-settled").waitFor();
+    await page.click("#hush");
+    const pdf = (await page.pdf({ format: "A4" })).toString("latin1");
+    expect(Number(/\/Count (\d+)/.exec(pdf)?.[1])).toBeGreaterThan(1);
+    await page.emulateMedia({ media: "print" });
+    for (const of of [".bar", ".dock", "#notices"]) expect(await page.locator(of).isVisible(), of).toBe(false);
+    const [ink, paper] = await page.$eval(".turn .said", (said) => [
+      getComputedStyle(said).color,
+      getComputedStyle(document.documentElement).backgroundColor,
+    ]);
+    expect([ink, paper]).toEqual(["rgb(18, 32, 27)", "rgb(255, 255, 255)"]);
   });
 
   test("all of it by keyboard", async () => {

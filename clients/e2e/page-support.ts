@@ -142,6 +142,28 @@ export async function expectNarrow(page: Page): Promise<void> {
   expect(wide).toBeLessThanOrEqual(screen);
 }
 
+/** Have a page that is loaded anew give requests up after half a second: no test has to wait ten. */
+export async function loseNoTime(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const usual = AbortSignal.timeout;
+    AbortSignal.timeout = (ms) => usual.call(AbortSignal, ms / 20);
+  });
+  await page.reload();
+}
+
+/** Whether anything is drawn in a part of a page, on what is at its corner. */
+export async function isDrawn(page: Page, clip: { x: number; y: number; width: number; height: number }) {
+  const picture = (await page.screenshot({ clip })).toString("base64");
+  return page.evaluate(async (picture) => {
+    const bytes = Uint8Array.from(atob(picture), (character) => character.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes]));
+    const drawing = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+    drawing?.drawImage(bitmap, 0, 0);
+    const pixels = new Uint32Array(drawing?.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer ?? []);
+    return pixels.some((pixel) => pixel !== pixels[0]);
+  }, picture);
+}
+
 // --- a server, a browser, and pages of theirs ----------------------------------------------------
 
 export const LONG = "The rain had stopped before dawn, and somebody carried a ladder across the square.";

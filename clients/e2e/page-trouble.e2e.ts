@@ -3,7 +3,18 @@
 import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { startProxy, startServer } from "./harness/index.js";
-import { answered, eventually, expectAccessible, notice, sound, type, until, useStand } from "./page-support.js";
+import {
+  answered,
+  eventually,
+  expectAccessible,
+  LONG,
+  loseNoTime,
+  notice,
+  sound,
+  type,
+  until,
+  useStand,
+} from "./page-support.js";
 
 const stand = useStand();
 const { browserOf, closing, open, serverOf, talkative } = stand;
@@ -114,6 +125,104 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     await answered(page, 2);
     expect(await page.locator(".turn .said").allInnerTexts()).toEqual(["Hello.", "Are you there?"]);
     expect(await page.inputValue("#text")).toBe("");
+  });
+
+  test("the network dies without a word as a token is asked for: it is tried again", async () => {
+    const locked = await serverOf({ api_keys: "right-key" });
+    const network = await startProxy(locked.port);
+    closing.push(() => network.stop());
+    const page = await open(network.url);
+    await loseNoTime(page);
+    await page.fill("#key-value", "right-key");
+    await page.keyboard.press("Enter");
+    await eventually(() => page.locator("#connection").innerText()).toBe("Connected");
+    await page.route("**/v1/token", () => undefined);
+    network.cut();
+    await eventually(() => notice(page).innerText()).toMatch(/^The server is away\./);
+    await page.unroute("**/v1/token");
+    await eventually(async () => {
+      await hurry(page); // once the request that hangs is given up
+      return page.locator("#connection").innerText();
+    }).toBe("Connected");
+    expect(await notice(page).count()).toBe(0);
+  });
+
+  test("a page that is loaded anew gets no answer: it says so, and goes on when it is asked to", async () => {
+    const page = await open();
+    await loseNoTime(page);
+    await type(page, "Hello.");
+    await answered(page);
+    await page.route("**/v1/*", () => undefined);
+    await page.reload();
+    await eventually(() => notice(page).innerText()).toMatch(/^The server does not answer\./);
+    await page.unroute("**/v1/*");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await eventually(() => page.locator("#connection").innerText()).toBe("Connected");
+    expect(await notice(page).count()).toBe(0);
+  });
+
+  test("what there is to choose cannot be asked for: no matter while there is a connection, and it is over once it can", async () => {
+    const page = await open();
+    await type(page, "Hello.");
+    await answered(page);
+    const refuse = () => page.route("**/v1/*", (route) => route.abort());
+    await refuse();
+    const failed = page.waitForEvent("requestfailed");
+    await page.click("#open-settings");
+    await failed;
+    await page.keyboard.press("Escape");
+    await type(page, "And then?");
+    await answered(page, 2);
+    expect(await notice(page).count()).toBe(0);
+    await page.unroute("**/v1/*");
+    await page.click("#anew");
+    await refuse();
+    await page.click("#open-settings");
+    await eventually(() => notice(page).innerText()).toMatch(/^The server does not answer\./);
+    await page.keyboard.press("Escape");
+    await page.unroute("**/v1/*");
+    await page.click("#open-settings");
+    await eventually(() => notice(page).count()).toBe(0);
+  });
+
+  test("a speaker that cannot be used is said, and the choice taken back", async () => {
+    const page = await open(stand.server.url, { permissions: ["microphone"] });
+    await page.addInitScript(() => {
+      const refused = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+      Object.assign(AudioContext.prototype, { setSinkId: refused });
+    });
+    await page.reload();
+    await page.click("#dial");
+    await eventually(() => page.locator("#phase").innerText()).toBe("Listening…");
+    await page.click("#open-settings");
+    await until(page, () => document.querySelectorAll("#speaker option").length > 1);
+    await page.selectOption("#speaker", { index: 1 });
+    await eventually(() => notice(page).innerText()).toMatch(/^That speaker cannot be used\./);
+    await eventually(() => page.inputValue("#speaker")).toBe("");
+    const kept = await page.evaluate(() => localStorage.getItem("voicesrv.preferences") ?? "{}");
+    expect(JSON.parse(kept).speaker ?? "").toBe("");
+  });
+
+  test("the network is too slow for sound: it is said until a reply is heard whole", async () => {
+    const page = await open();
+    await type(page, "Hello.");
+    await sound(page);
+    const debugging = await page.context().newCDPSession(page);
+    await debugging.send("Network.enable");
+    const limit = (kbit: number) =>
+      debugging.send("Network.emulateNetworkConditions", {
+        offline: false,
+        latency: 0,
+        downloadThroughput: kbit * 125, // speech has 350 here
+        uploadThroughput: -1,
+      });
+    await limit(200);
+    await type(page, LONG);
+    await eventually(() => notice(page).innerText()).toBe("The network is too slow for sound; captions go on.");
+    await limit(-1);
+    await page.click("#hush");
+    await type(page, "Hello.");
+    await eventually(() => notice(page).count()).toBe(0);
   });
 
   test("the server stops, which is one notice, and what is typed meanwhile is seen and sent", async () => {

@@ -8,7 +8,7 @@ import { Chart } from "./chart.js";
 import { count, milliseconds, uptime } from "./format.js";
 import { quantile, total } from "./histogram.js";
 import { parseMetrics } from "./prometheus.js";
-import { History, narrowest, read, sum } from "./reading.js";
+import { History, narrowest, read, steady, sum } from "./reading.js";
 import { engineRows, faultRows, LATELY_S, stageRows } from "./tables.js";
 
 const EVERY_MS = 2000;
@@ -18,6 +18,7 @@ const AWAY_MS = 5000;
 const root = new URL("../", document.baseURI);
 const server = new Server(root, storedKey);
 const history = new History();
+const clock = steady(Date.now);
 const keys = new KeyDialog(root, () => void look(), { takesTokens: false });
 const load = new Chart(
   byId("load-chart"),
@@ -49,7 +50,7 @@ async function look(): Promise<void> {
   let next: number | null = EVERY_MS;
   try {
     const [metrics, engines] = await Promise.all([server.metrics(), server.engines()]);
-    history.add(read(parseMetrics(metrics), Date.now() / 1000));
+    history.add(read(parseMetrics(metrics), clock() / 1000));
     show(engines);
   } catch (error) {
     next = trouble(error as ServerError);

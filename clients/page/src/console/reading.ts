@@ -70,6 +70,21 @@ export function read(samples: readonly Sample[], at: number): Reading {
   };
 }
 
+/**
+ * A clock that never goes back, as one does that is set. Those that count from when a page was opened do not either,
+ * but some stand still while the computer sleeps.
+ */
+export function steady(clock: () => number): () => number {
+  let latest = Number.NEGATIVE_INFINITY;
+  let behind = 0;
+  return () => {
+    const time = clock();
+    behind += Math.max(0, latest - time);
+    latest = time;
+    return time + behind;
+  };
+}
+
 export function sum(counts: Counts): number {
   return Object.values(counts).reduce((all, count) => all + count, 0);
 }

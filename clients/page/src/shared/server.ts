@@ -39,6 +39,9 @@ export interface Engine {
   room: number | null;
 }
 
+const PATIENCE_MS = 10_000;
+/* A network that died without a word lets a request hang for minutes, and these answers take milliseconds. */
+
 export type Engines = Readonly<Record<string, readonly Engine[]>>;
 
 /** The server that this page came from; `root` leads to it, as a proxy may serve it below a path. */
@@ -63,17 +66,17 @@ export class Server {
 
   /** @throws {ServerError} */
   async info(): Promise<Info> {
-    return (await this.#fetch("v1/info")).json();
+    return this.#ask("v1/info", (response) => response.json());
   }
 
   /** @throws {ServerError} */
   async engines(): Promise<Engines> {
-    return (await this.#fetch("v1/engines")).json();
+    return this.#ask("v1/engines", (response) => response.json());
   }
 
   /** @throws {ServerError} */
   async metrics(): Promise<string> {
-    return (await this.#fetch("metrics")).text();
+    return this.#ask("metrics", (response) => response.text());
   }
 
   /**
@@ -85,18 +88,22 @@ export class Server {
   async token(): Promise<string | undefined> {
     const key = this.#key();
     if (key === undefined || Server.isToken(key)) return key;
-    const { token } = (await (await this.#fetch("v1/token", "POST")).json()) as { token: string };
+    const { token } = await this.#ask<{ token: string }>("v1/token", (response) => response.json(), "POST");
     return token;
   }
 
-  async #fetch(path: string, method = "GET"): Promise<Response> {
+  async #ask<T>(path: string, read: (response: Response) => Promise<T>, method = "GET"): Promise<T> {
     const key = this.#key();
     const headers: HeadersInit = key === undefined ? {} : { authorization: `Bearer ${key}` };
-    const response = await fetch(this.url(path), { method, headers, cache: "no-store" }).catch((cause) => {
+    const signal = AbortSignal.timeout(PATIENCE_MS); // of the answer to its end
+    try {
+      const response = await fetch(this.url(path), { method, headers, cache: "no-store", signal });
+      if (!response.ok) throw await refusal(response);
+      return await read(response);
+    } catch (cause) {
+      if (cause instanceof ServerError) throw cause;
       throw new ServerError("unreachable", "The server does not answer.", { cause });
-    });
-    if (!response.ok) throw await refusal(response);
-    return response;
+    }
   }
 }
 

@@ -74,6 +74,10 @@ export function advise(problem: Problem, { keyIsToken, hasChosen }: Circumstance
         subject: "sound",
         remedy: "sound",
       };
+    case "too_slow":
+      return { ...wait("The network is too slow for sound; captions go on."), subject: "sound" };
+    case "speaker_unavailable":
+      return trouble("sound", message);
     case "audio":
       return trouble("sound", message, "sound");
     case "unauthorized":

@@ -8,6 +8,22 @@ export function messageBytes(text: string): number {
   return new TextEncoder().encode(JSON.stringify({ type: "text", text })).length;
 }
 
+/** What is typed or pasted, without what JSON cannot carry: NUL, and half of a character. Pure. */
+export function carried(text: string): string {
+  return text
+    .replaceAll("\0", "")
+    .replace(/\p{Surrogate}/gu, "\ufffd")
+    .trim();
+}
+
+/** Whether a key sends what is typed. In Safari the Enter that confirms a word is told by its code alone. Pure. */
+export function sends({ key, shiftKey, isComposing, keyCode }: KeyboardEvent): boolean {
+  return key === "Enter" && !shiftKey && !isComposing && keyCode !== IN_COMPOSITION;
+}
+
+const IN_COMPOSITION = 229;
+/* UI Events, "keydown" of input method editors. */
+
 export class EntryView {
   readonly #form = byId<HTMLFormElement>("entry");
   readonly #text = byId<HTMLTextAreaElement>("text");
@@ -32,7 +48,7 @@ export class EntryView {
     };
     this.#text.oninput = () => this.#fits();
     this.#text.onkeydown = (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (!sends(event)) return;
       event.preventDefault();
       this.#form.requestSubmit();
     };
@@ -49,7 +65,7 @@ export class EntryView {
   }
 
   async #send(): Promise<void> {
-    const typed = this.#text.value.trim();
+    const typed = carried(this.#text.value);
     if (typed === "" || !this.#fits()) return;
     this.#text.value = "";
     const unsent = await this.#outbox.send(typed, this.#deliver);
@@ -58,7 +74,7 @@ export class EntryView {
 
   /** Whether the server takes it; where not, say so and leave it be. */
   #fits(): boolean {
-    const [bytes, most] = [messageBytes(this.#text.value.trim()), this.#maxBytes()];
+    const [bytes, most] = [messageBytes(carried(this.#text.value)), this.#maxBytes()];
     const isTooLong = bytes > most;
     if (isTooLong !== (this.#text.getAttribute("aria-invalid") === "true")) {
       this.#text.setAttribute("aria-invalid", String(isTooLong));

@@ -40,6 +40,7 @@ const root = new URL("./", document.baseURI);
 const server = new Server(root, storedKey);
 let info: Info | null = null;
 let engines: Engines | null = null;
+let isAway = false; // what was said last of the connection is that nobody answers
 let explained: boolean | null = null; // what was said of sharing: as one who joined, or as one who may
 let preferences: Preferences = readPreferences(parsed(lasting.get(PREFERENCES)));
 
@@ -63,9 +64,9 @@ const settings = new SettingsView({
     remember({ microphone: deviceId });
     if (talk.client.microphone.state !== "off") void talk.startMicrophone();
   },
-  useSpeaker: (deviceId) => {
-    remember({ speaker: deviceId });
-    void talk.useSpeaker();
+  useSpeaker: async (deviceId) => {
+    if (await talk.chooseSpeaker(deviceId)) remember({ speaker: deviceId });
+    else void settings.showDevices(preferences);
   },
   setPushToTalk: (on) => {
     remember({ pushToTalk: on });
@@ -141,6 +142,7 @@ function failed(problem: Problem): void {
   const advice = advise(problem, { keyIsToken, hasChosen });
   if (advice === null) return;
   const isNews = notices.show(advice);
+  if (advice.subject === "connection") isAway = problem.code === "unreachable";
   if (problem.code !== "unauthorized" || (problem.connection === "trying" && !isNews)) return;
   if (keyIsToken) forgetKey(); // it serves once
   keys.open(key === undefined ? "" : advice.text);
@@ -217,9 +219,12 @@ async function learn(): Promise<boolean> {
     [info, engines] = await Promise.all([server.info(), server.engines()]);
   } catch (error) {
     const { code, message, retryAfterMs } = error as ServerError;
-    failed({ code, message, detail: message, retryAfterMs, connection: "over" });
+    // A connection that there is, or is tried for, says itself how it is.
+    const isAlone = talk.client.state === "idle";
+    if (isAlone) failed({ code, message, detail: message, retryAfterMs, connection: "over" });
     return false;
   }
+  if (isAway && talk.client.state === "idle") notices.settle("connection");
   preferences = possible(preferences, info, engines, navigator.languages);
   showSettings();
   const { stt, llm, tts } = info.engines;

@@ -1,12 +1,14 @@
 /** One conversation after another: the client, what was said in it, and what became of both. */
 
-import { VoiceClient, type VoiceClientEventMap, VoiceError } from "@voicesrv/web";
+import { VoiceClient, VoiceError } from "@voicesrv/web";
 import type { Server, ServerError } from "../shared/server.js";
 import type { Problem } from "./advice.js";
 import { type Preferences, settingsOf } from "./choices.js";
 import { type Change, Conversation, type Turn } from "./conversation.js";
+import type { Stage } from "./latency.js";
 import type { Saved } from "./saved.js";
 import { Stopwatch } from "./stopwatch.js";
+import { type On, watchSound, watchTimes } from "./watching.js";
 
 /** What a talk tells the page. */
 export interface TalkHooks {
@@ -64,7 +66,7 @@ export class Talk {
   /** Hang up, and have the next begin with nothing. */
   async anew(): Promise<void> {
     const old = this.client;
-    this.listens = false;
+    this.listens = this.held = false;
     this.client = this.#made({});
     const gone = this.conversation.items.map((item) => ({ type: "drop", item }) as const);
     this.conversation = new Conversation();
@@ -126,6 +128,19 @@ export class Talk {
     await this.client.useSpeaker(this.#preferences().speaker).catch(() => undefined);
   }
 
+  /** Have replies heard elsewhere from now on. @returns whether they are. Says itself what failed. */
+  async chooseSpeaker(deviceId: string): Promise<boolean> {
+    const { client } = this;
+    try {
+      await client.useSpeaker(deviceId);
+    } catch (error) {
+      this.#failed(error as VoiceError, client);
+      return false;
+    }
+    if (client.speakerState === "on") this.#hooks.well("sound");
+    return true;
+  }
+
   /** Ask once more for sound where the browser blocked it. */
   async startSpeaker(): Promise<void> {
     const { client } = this;
@@ -159,7 +174,9 @@ export class Talk {
   async release(): Promise<void> {
     this.held = false;
     this.#hooks.moved();
-    if (this.client.microphone.state === "on" && !this.client.muted) await this.client.stopTalking();
+    const { pushToTalk, microphone, muted } = this.client;
+    // Else hold to talk was turned off meanwhile, and the microphone stays on.
+    if (pushToTalk && microphone.state === "on" && !muted) await this.client.stopTalking();
   }
 
   /** How large the message of a typed text may be, in bytes. */
@@ -167,10 +184,9 @@ export class Talk {
     return this.#maxTextBytes;
   }
 
-  /** @returns whether it was sent; where the connection is lost, once it is back or given up. Says itself what failed. */
+  /** @returns whether it was sent; without a connection, once there is one or it is given up. Says itself what failed. */
   async type(text: string): Promise<boolean> {
-    if (!(await this.connect())) return false;
-    if (this.client.state === "reconnecting" && !(await this.#isBack(text))) return false;
+    if (this.client.state !== "connected" && !(await this.#connects(text))) return false;
     try {
       this.client.sendText(text);
     } catch (error) {
@@ -183,14 +199,20 @@ export class Talk {
     return true;
   }
 
-  /** Show what waits for the connection. @returns whether that is back. */
-  async #isBack(text: string): Promise<boolean> {
+  /** Connect, and show what waits for that. @returns whether there is a connection. */
+  async #connects(text: string): Promise<boolean> {
     const { client } = this;
     const item: Turn = { kind: "turn", number: 0, stable: text, tentative: "", settled: false, typed: true };
     this.#hooks.changed([{ type: "put", item }]);
-    await new Promise((moved) => client.addEventListener("state", moved, { once: true }));
-    this.#hooks.changed([{ type: "drop", item }]);
-    return client === this.client && client.state === "connected";
+    try {
+      if (!(await this.connect())) return false;
+      if (client.state === "reconnecting") {
+        await new Promise((moved) => client.addEventListener("state", moved, { once: true }));
+      }
+      return client === this.client && client.state === "connected";
+    } finally {
+      this.#hooks.changed([{ type: "drop", item }]);
+    }
   }
 
   #made(options: Pick<ConstructorParameters<typeof VoiceClient>[0] & object, "conversation" | "session">): VoiceClient {
@@ -218,12 +240,9 @@ export class Talk {
   }
 
   #listen(client: VoiceClient): void {
-    const on = <K extends keyof VoiceClientEventMap>(
-      type: K,
-      listener: (detail: VoiceClientEventMap[K]["detail"]) => void,
-    ): void =>
+    const on: On = (type, listener) =>
       client.addEventListener(type, ({ detail }) => {
-        if (client === this.client) listener(detail as VoiceClientEventMap[K]["detail"]); // one that hangs up is past
+        if (client === this.client) listener(detail as Parameters<typeof listener>[0]); // one that hangs up is past
       });
     const hooks = this.#hooks;
     for (const type of CONVERSING) on(type, (event) => hooks.changed(this.conversation.apply(event)));
@@ -255,43 +274,24 @@ export class Talk {
       hooks.moved();
     });
     on("level", ({ rms }) => hooks.level(rms));
-    on("speaker", ({ state }) => {
-      if (state === "blocked") hooks.failed(BLOCKED);
-      else hooks.well("sound");
-    });
+    watchSound(on, client, hooks);
     on("error", (error) => {
       // Its scripts come from the server: without a connection that is the fault, and the first reply opens it again.
       if (error.code !== "audio" || client.state === "connected") this.#failed(error, client);
     });
-    on("warning", ({ code, message }) => hooks.failed({ ...BLOCKED, code, message, detail: message }));
-    this.#time(on);
-  }
-
-  #time(
-    on: <K extends keyof VoiceClientEventMap>(
-      type: K,
-      listener: (detail: VoiceClientEventMap[K]["detail"]) => void,
-    ) => void,
-  ): void {
-    const stopwatch = this.#stopwatch;
-    on("reply.start", ({ reply, turn }) => stopwatch.begins(reply, turn));
-    on("reply.text", ({ reply }) => stopwatch.text(reply, performance.now()));
-    on("audio", ({ reply }) => stopwatch.audio(reply, performance.now()));
-    on("latency", (latency) => stopwatch.latency(latency));
+    on("warning", ({ code, message }) =>
+      hooks.failed({ code, message, detail: message, retryAfterMs: null, connection: "connected" }),
+    );
+    watchTimes(on, client, this.#stopwatch, (reply, stages) => this.#timed(reply, stages));
     on("playing", ({ reply, playing }) => {
-      if (playing) this.#sounds(reply);
-      else this.conversation.forgetWords(reply);
-      this.#hooks.moved();
+      if (!playing) this.conversation.forgetWords(reply);
+      hooks.moved();
     });
   }
 
-  #sounds(number: number): void {
-    const playedMs = this.client.playedMs(number) ?? 0;
-    // Before the first sample is at the ear, what is known is how long it will take.
-    const aheadMs = playedMs > 0 ? -playedMs : this.client.stats.output_latency_ms;
-    const stages = this.#stopwatch.heard(number, performance.now() + aheadMs);
+  #timed(number: number, stages: Stage[]): void {
     const reply = this.conversation.reply(number);
-    if (reply === undefined || stages.length === 0) return;
+    if (reply === undefined) return;
     reply.stages = stages;
     this.#hooks.changed([{ type: "put", item: reply }]);
   }
@@ -307,5 +307,3 @@ export class Talk {
     this.#hooks.moved();
   }
 }
-
-const BLOCKED: Problem = { code: "blocked", message: "", detail: "", retryAfterMs: null, connection: "connected" };

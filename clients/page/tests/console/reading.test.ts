@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseMetrics } from "../../src/console/prometheus.js";
-import { faults, History, narrowest, read, sum } from "../../src/console/reading.js";
+import { faults, History, narrowest, read, steady, sum } from "../../src/console/reading.js";
 import type { Engine } from "../../src/shared/server.js";
 
 const text = (turns: number, errors: number) => `voicesrv_connections 3
@@ -113,4 +113,10 @@ test("old looks go", () => {
   expect(history.readings.length).toBe(460);
   expect(history.spanS).toBe(459);
   expect(history.last?.at).toBe(999);
+});
+
+test("a clock that is set back goes on from where it was, one that is put forward is followed", () => {
+  const times = [1000, 1002, 402, 404, 9000];
+  const clock = steady(() => times.shift() ?? 0);
+  expect([clock(), clock(), clock(), clock(), clock()]).toEqual([1000, 1002, 1002, 1004, 9600]);
 });

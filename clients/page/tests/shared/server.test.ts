@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Server, ServerError } from "../../src/shared/server.js";
 
 const ROOT = new URL("https://voice.test/below/");
@@ -13,7 +13,10 @@ function answer(status: number, body: unknown): [Request[], (key?: string) => Se
   return [asked, (key) => new Server(ROOT, () => key)];
 }
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 test("addresses are below where the pages are, and the key is in a header", async () => {
   const [asked, server] = answer(200, { version: "1" });
@@ -72,5 +75,40 @@ test("nothing answers", async () => {
   await expect(new Server(ROOT, () => undefined).metrics()).rejects.toMatchObject({
     code: "unreachable",
     retryAfterMs: null,
+  });
+});
+
+describe("a network that dies without a word", () => {
+  /** Have the patience of the next request end. */
+  function losePatience(): { lose: () => void; asked: number[] } {
+    const patience = new AbortController();
+    const asked: number[] = [];
+    vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
+      asked.push(ms);
+      return patience.signal;
+    });
+    return { lose: () => patience.abort(new DOMException("signal timed out", "TimeoutError")), asked };
+  }
+  const never = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      const end = () => reject(signal.reason);
+      if (signal.aborted) end();
+      else signal.addEventListener("abort", end);
+    });
+
+  test.each([
+    ["before the answer", (signal: AbortSignal) => never(signal)],
+    ["in its midst", async (signal: AbortSignal) => ({ ok: true, json: () => never(signal) })],
+  ])("is no answer, %s", async (_, answers) => {
+    vi.stubGlobal("fetch", (_: URL, { signal }: { signal: AbortSignal }) => answers(signal));
+    const { lose, asked } = losePatience();
+    const token = new Server(ROOT, () => "key").token();
+    lose();
+    await expect(token).rejects.toMatchObject({
+      name: "ServerError",
+      code: "unreachable",
+      cause: { name: "TimeoutError" },
+    });
+    expect(asked).toEqual([10_000]);
   });
 });

@@ -89,6 +89,7 @@ test.each([
   ["forbidden", "key"],
   ["audio", "sound"],
   ["blocked", "sound"],
+  ["speaker_unavailable", null],
 ])("%s offers %s", (code, remedy) => {
   expect(of(code)?.remedy).toBe(remedy);
 });
@@ -97,4 +98,8 @@ test("whoever comes by a link is told, before and after, that others listen", ()
   expect(sharingAdvice(false)).toMatchObject({ subject: "sharing", remedy: "join" });
   expect(sharingAdvice(true)).toMatchObject({ subject: "sharing", remedy: "anew" });
   for (const hasJoined of [false, true]) expect(sharingAdvice(hasJoined).text).toMatch(/Others in it see and hear/);
+});
+
+test("a network that is too slow for sound is waited for", () => {
+  expect(of("too_slow", { connection: "connected" })).toMatchObject({ subject: "sound", tone: "wait", remedy: null });
 });

@@ -86,6 +86,59 @@ test("replies are heard where it was chosen, from the first connection on", asyn
   expect(useSpeaker).toHaveBeenCalledWith("headset");
 });
 
+test("a speaker that is chosen and cannot be used is told, one that is remembered is not", async () => {
+  const { talk, failed, well } = talkOf({ speaker: "gone" });
+  const useSpeaker = vi.fn().mockRejectedValue(new VoiceError("speaker_unavailable"));
+  talk.client = { state: "connected", speakerState: "on", useSpeaker } as unknown as VoiceClient;
+  await talk.useSpeaker();
+  expect(failed).not.toHaveBeenCalled();
+  expect(await talk.chooseSpeaker("withheld")).toBe(false);
+  expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: "speaker_unavailable" }));
+  useSpeaker.mockResolvedValue(undefined);
+  expect(await talk.chooseSpeaker("headset")).toBe(true);
+  expect(useSpeaker).toHaveBeenLastCalledWith("headset");
+  expect(well).toHaveBeenCalledWith("sound");
+});
+
+describe("hold to talk", () => {
+  function holding() {
+    const { talk } = talkOf({ pushToTalk: true });
+    const client = {
+      pushToTalk: true,
+      muted: false,
+      microphone: { state: "on" },
+      startTalking: vi.fn(),
+      stopTalking: vi.fn(async () => undefined),
+      disconnect: vi.fn(async () => undefined),
+    };
+    talk.client = client as unknown as VoiceClient;
+    return { talk, client };
+  }
+
+  test("letting go ends the turn", async () => {
+    const { talk, client } = holding();
+    await talk.press();
+    expect(client.startTalking).toHaveBeenCalledOnce();
+    await talk.release();
+    expect(client.stopTalking).toHaveBeenCalledOnce();
+  });
+
+  test("turned off while it is held: letting go leaves the microphone on", async () => {
+    const { talk, client } = holding();
+    await talk.press();
+    client.pushToTalk = false;
+    await talk.release();
+    expect(client.stopTalking).not.toHaveBeenCalled();
+  });
+
+  test("a conversation that begins meanwhile is not held", async () => {
+    const { talk } = holding();
+    await talk.press();
+    await talk.anew();
+    expect(talk.held).toBe(false);
+  });
+});
+
 describe("what is typed while the connection is lost", () => {
   /** A talk whose connection is lost, and what takes it elsewhere. */
   function lost() {
@@ -116,6 +169,15 @@ describe("what is typed while the connection is lost", () => {
     expect(sendText.mock.calls).toEqual([["Are you there?"], ["Hello?"]]);
     const dropped = changed.mock.calls.slice(2).map(([[change]]) => change);
     expect(dropped).toEqual(waiting.map(({ item }) => ({ type: "drop", item })));
+  });
+
+  test("is seen from the first connection on, and no more where that fails", async () => {
+    const { talk, changed } = talkOf();
+    vi.spyOn(talk.client, "connect").mockRejectedValue(new VoiceError("unreachable"));
+    const typed = talk.type("Are you there?");
+    expect(changed.mock.calls).toMatchObject([[[{ type: "put", item: { stable: "Are you there?", settled: false } }]]]);
+    expect(await typed).toBe(false);
+    expect(changed.mock.calls.slice(1)).toMatchObject([[[{ type: "drop", item: { stable: "Are you there?" } }]]]);
   });
 
   test.each(["given up", "left"])("is given back where the conversation is %s", async (how) => {
