@@ -78,6 +78,11 @@ export async function until(page: Page, condition: () => unknown, timeout = 20_0
   await page.waitForFunction(condition, null, { timeout, polling: 20 });
 }
 
+/** Wait until a page is connected. */
+export function connected(page: Page, timeout?: number): Promise<void> {
+  return until(page, () => document.getElementById("connection")?.dataset.state === "connected", timeout);
+}
+
 /** Wait until a reply is heard. */
 export function sound(page: Page): Promise<void> {
   return until(page, () => ears.peak() > 0.01);

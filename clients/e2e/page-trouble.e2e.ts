@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { startProxy, startServer } from "./harness/index.js";
 import {
   answered,
+  connected,
   eventually,
   expectAccessible,
   LONG,
@@ -260,7 +261,7 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
     await type(page, "Hello.");
     await answered(page);
     await page.reload();
-    await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
+    await connected(page);
     expect(addresses.filter((address) => /right|key/.test(address))).toEqual([]);
   });
 
@@ -282,7 +283,7 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
       if (before !== "") await enter(before);
       await page.click("#dial");
       await eventually(icon).toBe("bars");
-      await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
+      await connected(page);
       await first.kill();
       closing.pop();
       await eventually(() => notice(page).innerText()).toMatch(/^The server is away\. The conversation goes on/);
@@ -297,7 +298,7 @@ describe("what goes wrong is said in a sentence, and gets well without a reload"
         await page.getByRole("button", { name: "Enter a key" }).click();
         await enter(then);
       }
-      await until(page, () => document.getElementById("connection")?.dataset.state === "connected", 40_000);
+      await connected(page, 40_000);
       await eventually(icon).toBe("bars"); // it was on, and is again
       await eventually(() => page.locator("#phase").innerText()).toBe("Listening…");
       expect(await page.locator(".notice").count()).toBe(0);

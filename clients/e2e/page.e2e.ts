@@ -5,6 +5,7 @@ import { startProxy } from "./harness/index.js";
 import {
   answered,
   bubbles,
+  connected,
   eventually,
   expectAccessible,
   LONG,
@@ -236,7 +237,7 @@ test("two pages share a conversation by its link, and a third that begins anew h
   );
   expect(await second.locator("#connection").getAttribute("data-state")).toBe("idle"); // nobody joins by looking
   await second.getByRole("button", { name: "Join" }).click();
-  await until(second, () => document.getElementById("connection")?.dataset.state === "connected");
+  await connected(second);
   await eventually(() => notice(second).innerText()).toMatch(
     /^You have joined a conversation\. Others in it see and hear/,
   );
@@ -280,7 +281,7 @@ test("a caption settles from its beginning, and a hostile one is text", async ()
   });
   await page.reload();
   await page.click("#dial");
-  await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
+  await connected(page);
   const hostile = "<img src=x onerror=\"document.title='no'\">";
   say[0]?.({ type: "turn.start", turn: 1, at_ms: 0 });
   await page.locator(".waiting").waitFor();
@@ -357,7 +358,7 @@ test("a choice is told to the server and kept; one that it cannot carry out is t
     localStorage.setItem("voicesrv.preferences", JSON.stringify({ ...kept, stt: "gone", agent: 7 }));
   });
   await page.reload();
-  await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
+  await connected(page);
   await page.click("#anew");
   await type(page, "Hello again.");
   await answered(page);
@@ -389,7 +390,7 @@ test("a speaker that was chosen serves after a reload", async () => {
   const sinks = () => page.evaluate(() => (globalThis as unknown as { sinks: string[] }).sinks);
   await eventually(sinks).toContain(chosen);
   await page.reload();
-  await until(page, () => document.getElementById("connection")?.dataset.state === "connected");
+  await connected(page);
   await eventually(sinks).toContain(chosen);
 });
 

@@ -38,8 +38,8 @@ MAX_EVENT_BYTES = 1 << 20
 MAX_AUDIO_BYTES = 30_000 * BYTES_PER_MS
 """30 s of a reply: what a client that lost its network can have missed before it gives up."""
 MAX_ENDED_BYTES = 4_000 * BYTES_PER_MS
-"""4 s of replies that are over: a client that lost its network has heard the rest, or is ``lead_ms`` behind. Who says
-how much it has played, and that its network is slower than speech, is not thought to have heard more than that."""
+"""4 s of replies that are over: a client that lost its network has heard the rest, or is ``lead_ms`` behind; for one
+that says how much it has played, and is further behind on a slow network, what it has yet to hear is kept as well."""
 
 _START = AudioSince(0, 0)
 """Before all audio: replies count from 1."""

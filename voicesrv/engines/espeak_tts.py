@@ -123,8 +123,9 @@ class EspeakTts:
         voices = {name.lower(): name for name in self.capabilities.voices}
         if voice:
             base, plus, variant = voice.partition("+")
-            if base.lower() in voices and (not plus or variant in self.capabilities.variants):
-                return voices[base.lower()] + plus + variant
+            meant = voices.get(base.lower(), base) + plus + variant
+            if self.capabilities.has(meant):
+                return meant
             raise EngineError(
                 f"espeak: {voice[:64]!r} is no voice here; there are en-us, en-gb, de, fr-fr, es and "
                 f"{len(voices) - 5} more, each with variants such as en-us+f3"

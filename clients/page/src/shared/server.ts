@@ -39,10 +39,10 @@ export interface Engine {
   room: number | null;
 }
 
+export type Engines = Readonly<Record<string, readonly Engine[]>>;
+
 const PATIENCE_MS = 10_000;
 /* A network that died without a word lets a request hang for minutes, and these answers take milliseconds. */
-
-export type Engines = Readonly<Record<string, readonly Engine[]>>;
 
 /** The server that this page came from; `root` leads to it, as a proxy may serve it below a path. */
 export class Server {

@@ -28,6 +28,11 @@ export interface Problem {
   connection: "connected" | "trying" | "over";
 }
 
+/** What goes wrong beside the connection, which stands. */
+export function aside(code: string, message = ""): Problem {
+  return { code, message, detail: message, retryAfterMs: null, connection: "connected" };
+}
+
 /** How things are on this page. */
 export interface Circumstances {
   /** Whether the key that was shown is a short-lived token; null where none was. */

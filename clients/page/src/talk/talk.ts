@@ -2,7 +2,7 @@
 
 import { VoiceClient, VoiceError } from "@voicesrv/web";
 import type { Server, ServerError } from "../shared/server.js";
-import type { Problem } from "./advice.js";
+import { aside, type Problem } from "./advice.js";
 import { type Preferences, settingsOf } from "./choices.js";
 import { type Change, Conversation, type Turn } from "./conversation.js";
 import type { Stage } from "./latency.js";
@@ -279,9 +279,7 @@ export class Talk {
       // Its scripts come from the server: without a connection that is the fault, and the first reply opens it again.
       if (error.code !== "audio" || client.state === "connected") this.#failed(error, client);
     });
-    on("warning", ({ code, message }) =>
-      hooks.failed({ code, message, detail: message, retryAfterMs: null, connection: "connected" }),
-    );
+    on("warning", ({ code, message }) => hooks.failed(aside(code, message)));
     watchTimes(on, client, this.#stopwatch, (reply, stages) => this.#timed(reply, stages));
     on("playing", ({ reply, playing }) => {
       if (!playing) this.conversation.forgetWords(reply);

@@ -1,7 +1,7 @@
 /** What is followed of a client beside what is said: whether replies can be heard, and after what time. */
 
 import type { VoiceClient, VoiceClientEventMap } from "@voicesrv/web";
-import type { Problem } from "./advice.js";
+import { aside, type Problem } from "./advice.js";
 import type { Stage } from "./latency.js";
 import type { Stopwatch } from "./stopwatch.js";
 
@@ -25,7 +25,7 @@ export function watchSound(on: On, client: Pick<VoiceClient, "stats">, hooks: So
   let before = 0; // gaps, when the reply that sounds began
   const gaps = (): number => client.stats.underruns - before;
   on("speaker", ({ state }) => {
-    if (state === "blocked") hooks.failed(problem("blocked"));
+    if (state === "blocked") hooks.failed(aside("blocked"));
     else hooks.well("sound");
   });
   on("playing", ({ playing }) => {
@@ -33,7 +33,7 @@ export function watchSound(on: On, client: Pick<VoiceClient, "stats">, hooks: So
     else if (gaps() === 0) hooks.well("sound");
   });
   on("played", () => {
-    if (gaps() > GAPS) hooks.failed(problem("too_slow"));
+    if (gaps() > GAPS) hooks.failed(aside("too_slow"));
   });
 }
 
@@ -60,8 +60,4 @@ export function watchTimes(
     const stages = stopwatch.heard(reply, performance.now() + aheadMs);
     if (stages.length > 0) timed(reply, stages);
   });
-}
-
-function problem(code: string): Problem {
-  return { code, message: "", detail: "", retryAfterMs: null, connection: "connected" };
 }
